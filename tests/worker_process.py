@@ -48,7 +48,7 @@ class WorkerProcess:
             [
                 *(sys.executable, "-m", "celery", "-A", "testproject", "worker"),
                 *("-Q", broker.queue, "-n", self.name, "--pool", pool, "--concurrency", str(concurrency)),
-                *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             ],
             cwd=CHECKOUT_DIR,
             env={
