@@ -1,0 +1,28 @@
+"""The suite on every supported pair of Python and Django: `make matrix`, or `make matrix ARGS="-s 'tests-3.12(django=\\'6.0\\')'"`.
+
+Runs on the database that `BLESTA_TEST_DATABASE` names, or the best that answers. A Python that the machine lacks is
+skipped.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+# Django 6 needs Python 3.12. The range takes the newest patch release of each.
+PAIRS = [
+    *((python, "5.2") for python in ("3.11", "3.12", "3.13")),
+    *((python, django) for django in ("6.0", "6.1") for python in ("3.12", "3.13")),
+]
+
+
+@nox.session
+@nox.parametrize(("python", "django"), PAIRS)
+def tests(session: nox.Session, django: str) -> None:
+    session.install("--upgrade", "pip>=25.1")
+    session.install("--group", "test", "--editable", ".", f"django~={django}.0")
+    session.run("python", "-m", "django", "--version")
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
