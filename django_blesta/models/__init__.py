@@ -18,6 +18,7 @@ from django_blesta.models.invoices import Invoice, InvoiceLine
 from django_blesta.models.journal import FenceCounter, Operation, QuarantinedRow, SyncRun
 from django_blesta.models.packages import Package, PackageGroup, PackageGroupMember, PackagePricing
 from django_blesta.models.services import Service
+from django_blesta.models.status import Status
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "PackagePricing",
     "QuarantinedRow",
     "Service",
+    "Status",
     "SyncRun",
     "Transaction",
     "TransactionType",
