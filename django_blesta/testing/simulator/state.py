@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
@@ -19,6 +19,7 @@ Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = int | str | tuple[int | str, ...]
 
 FOUR_PLACES: Final = Decimal("0.0001")
+_BY_ID: Final = ("id",)
 
 
 class BadRow(ValueError):
@@ -31,11 +32,12 @@ class Table:
 
     columns: Mapping[str, str]  # name -> int, text, flag, money, time, list, map
     nullable: frozenset[str]
-    defaults: Mapping[str, Any]
+    defaults: dict[str, Any]  # every column, in order; None where the caller must give a value
     key: tuple[str, ...]
     indexes: tuple[str, ...]
-    required: frozenset[str] = field(default=frozenset())
-    converters: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
+    required: frozenset[str]
+    filled: tuple[str, ...]  # columns that are never None
+    converters: tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
 def money(value: Any) -> Decimal:
@@ -73,10 +75,11 @@ def _table(columns: str, *, key: str = "id", indexes: str = "") -> Table:
     return Table(
         columns=MappingProxyType(kinds),
         nullable=frozenset(nullable),
-        defaults=MappingProxyType(defaults),
+        defaults={name: defaults.get(name) for name in kinds},
         key=keys,
         indexes=tuple(indexes.split()),
         required=frozenset(kinds) - frozenset(defaults) - {"id"},
+        filled=tuple(name for name in kinds if name not in nullable),
         converters=tuple((name, _CONVERTERS[kind]) for name, kind in kinds.items() if kind in _CONVERTERS),
     )
 
@@ -91,7 +94,8 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "system_settings": _table("key:text value:text? encrypted:flag=0", key="key"),
     "api_keys": _table("id:int company_id:int user:text key:text notes:text? date_created:time", indexes="company_id"),
     "staff": _table(
-        "id:int user_id:int first_name:text last_name:text email:text email_mobile:text? number_mobile:text? status:text=active",
+        "id:int user_id:int first_name:text last_name:text email:text email_mobile:text? number_mobile:text?"
+        " status:text=active",
         indexes="user_id"),
     "plugins": _table("id:int company_id:int name:text dir:text version:text? enabled:flag=1", indexes="company_id"),
     "languages": _table("code:text name:text company_id:int", key="company_id code", indexes="company_id"),
@@ -111,26 +115,34 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     # Clients
     "client_groups": _table("id:int company_id:int name:text description:text? color:text?", indexes="company_id"),
     "client_group_settings": _table(
-        "client_group_id:int key:text value:text? encrypted:flag=0", key="client_group_id key", indexes="client_group_id"),
+        "client_group_id:int key:text value:text? encrypted:flag=0",
+        key="client_group_id key", indexes="client_group_id"),
     "clients": _table(
         "id:int id_format:text={num} id_value:int id_code:text user_id:int? client_group_id:int primary_account_id:int?"
         " primary_account_type:text? status:text=active", indexes="client_group_id user_id status"),
     "client_settings": _table(
         "client_id:int key:text value:text? encrypted:flag=0", key="client_id key", indexes="client_id"),
     "client_notes": _table(
-        "id:int client_id:int staff_id:int? title:text description:text? stickied:flag=0 date_added:time date_updated:time",
+        "id:int client_id:int staff_id:int? title:text description:text? stickied:flag=0 date_added:time"
+        " date_updated:time",
         indexes="client_id"),
     "contacts": _table(
-        "id:int client_id:int user_id:int? contact_type:text=primary contact_type_id:int? first_name:text last_name:text"
-        " title:text? company:text? email:text address1:text? address2:text? city:text? state:text? zip:text? country:text?"
-        " date_added:time", indexes="client_id user_id"),
+        "id:int client_id:int user_id:int? contact_type:text=primary contact_type_id:int? first_name:text"
+        " last_name:text title:text? company:text? email:text address1:text? address2:text? city:text? state:text?"
+        " zip:text? country:text? date_added:time", indexes="client_id user_id"),
     "contact_numbers": _table(
         "id:int contact_id:int number:text type:text=phone location:text=home", indexes="contact_id"),
     "contact_types": _table("id:int company_id:int name:text real_name:text? is_lang:flag=0", indexes="company_id"),
     "users": _table(
         "id:int username:text password:text recovery_email:text? two_factor_mode:text=none two_factor_key:text?"
         " two_factor_pin:text? date_added:time", indexes="username"),
-    # What is sold. name, description, groups, pricing of a package are joined in: names and descriptions per language are stored.
+    "accounts_cc": _table(  # number and the two reference ids are what nobody may mirror
+        "id:int contact_id:int first_name:text last_name:text last4:text type:text? expiration:text? status:text=active"
+        " gateway_id:int? reference_id:text? client_reference_id:text? number:text?", indexes="contact_id"),
+    "accounts_ach": _table(
+        "id:int contact_id:int first_name:text last_name:text last4:text type:text? status:text=active gateway_id:int?"
+        " account:text? routing:text? reference_id:text?", indexes="contact_id"),
+    # What is sold. Names and descriptions are stored per language; name, groups and pricing of a package are joined in.
     "packages": _table(
         "id:int id_format:text={num} id_value:int id_code:text module_id:int? names:list descriptions:list qty:int?"
         " client_qty:int? module_row:int? module_group:int? taxable:flag=0 single_term:flag=0 status:text=active"
@@ -145,21 +157,25 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "package_group_parents": _table(  # an add-on group's parents
         "group_id:int parent_group_id:int", key="group_id parent_group_id", indexes="group_id parent_group_id"),
     "package_group_members": _table(
-        "package_id:int package_group_id:int", key="package_id package_group_id", indexes="package_id package_group_id"),
+        "package_id:int package_group_id:int",
+        key="package_id package_group_id", indexes="package_id package_group_id"),
     # What is bought
     "services": _table(
-        "id:int id_format:text={num} id_value:int id_code:text parent_service_id:int? package_group_id:int? pricing_id:int"
-        " client_id:int module_row_id:int? coupon_id:int? qty:int=1 override_price:money? override_currency:text?"
-        " status:text=active suspension_reason:text? cancellation_reason:text? date_added:time date_renews:time?"
+        "id:int id_format:text={num} id_value:int id_code:text parent_service_id:int? package_group_id:int?"
+        " pricing_id:int client_id:int module_row_id:int? coupon_id:int? qty:int=1 override_price:money?"
+        " override_currency:text? status:text=active suspension_reason:text? cancellation_reason:text? date_added:time date_renews:time?"
         " date_last_renewed:time? date_paid_through:time? date_suspended:time? date_canceled:time? name:text?",
         indexes="client_id parent_service_id pricing_id status"),
     "service_fields": _table(
-        "service_id:int key:text value:text? serialized:flag=0 encrypted:flag=0", key="service_id key", indexes="service_id"),
-    # Billing. subtotal, total, paid, due and date_closed of an invoice, and the line sums, are Blesta's cache: books.py keeps them.
+        "service_id:int key:text value:text? serialized:flag=0 encrypted:flag=0",
+        key="service_id key", indexes="service_id"),
+    # Billing. An invoice's subtotal, total, paid, due and date_closed and the sums of its lines are a cache: books.py
+    # keeps them.
     "invoices": _table(
-        "id:int id_format:text={num} id_value:int id_code:text client_id:int date_billed:time date_due:time date_closed:time?"
-        " date_autodebit:time? status:text=active previous_due:money=0 currency:text note_public:text? note_private:text?"
-        " subtotal:money=0 total:money=0 paid:money=0 due:money=0", indexes="client_id status"),
+        "id:int id_format:text={num} id_value:int id_code:text client_id:int date_billed:time date_due:time"
+        " date_closed:time? date_autodebit:time? status:text=active previous_due:money=0 currency:text"
+        " note_public:text? note_private:text? subtotal:money=0 total:money=0 paid:money=0 due:money=0",
+        indexes="client_id status"),
     "invoice_lines": _table(
         "id:int invoice_id:int service_id:int? description:text qty:money=1 amount:money order:int=0 subtotal:money=0"
         " total:money=0", indexes="invoice_id service_id"),
@@ -171,7 +187,8 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "transactions": _table(  # applied_amount and credited_amount are sums that books.py keeps
         "id:int client_id:int amount:money currency:text type:text=other transaction_type_id:int? account_id:int?"
         " gateway_id:int? transaction_id:text? parent_transaction_id:text? reference_id:text? message:text?"
-        " status:text=approved date_added:time applied_amount:money=0 credited_amount:money=0", indexes="client_id status"),
+        " status:text=approved date_added:time applied_amount:money=0 credited_amount:money=0",
+        indexes="client_id status"),
     "transaction_applied": _table(  # its currency, amount, type, gateway … are the transaction's, joined in
         "transaction_id:int invoice_id:int applied_amount:money applied_date:time",
         key="transaction_id invoice_id", indexes="transaction_id invoice_id"),
@@ -185,7 +202,7 @@ class State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.tables: dict[str, dict[Any, Row]] = {name: {} for name in TABLES}
-        self._last_id: dict[str, int] = {}
+        self._last_id: dict[str, int] = dict.fromkeys(TABLES, 0)
         # table -> column -> value -> keys in order of arrival
         self._indexes: dict[str, dict[str, dict[Any, dict[Any, None]]]] = {
             name: {column: {} for column in table.indexes} for name, table in TABLES.items()
@@ -194,27 +211,21 @@ class State:
     def insert(self, table: str, **columns: Any) -> Row:
         """Add a row and return it, with the next id unless one is given; BadRow when the table could not hold it."""
         definition = TABLES[table]
-        unknown = columns.keys() - definition.columns.keys()
-        if unknown:
-            raise BadRow(f"{table} has no column {', '.join(sorted(unknown))}")
-        missing = definition.required - columns.keys()
-        if missing:
-            raise BadRow(f"{table} needs {', '.join(sorted(missing))}")
+        _refuse_unknown(table, definition, columns)
+        if not definition.required <= columns.keys():
+            raise BadRow(f"{table} needs {', '.join(sorted(definition.required - columns.keys()))}")
+        row = definition.defaults.copy()
+        row.update(columns)
         with self.lock:
-            row: Row = {}
-            if definition.key == ("id",):
-                row["id"] = columns["id"] if "id" in columns else self._last_id.get(table, 0) + 1
-            for name in definition.columns:
-                if name in columns:
-                    row[name] = columns[name]
-                elif name != "id":
-                    row[name] = definition.defaults[name]
+            has_id = definition.key == _BY_ID
+            if has_id and row["id"] is None:
+                row["id"] = self._last_id[table] + 1
             _convert(table, definition, row)
             key = self.key_of(table, row)
             if key in self.tables[table]:
                 raise BadRow(f"{table} already has {key!r}")
-            if "id" in row:
-                self._last_id[table] = max(self._last_id.get(table, 0), row["id"])
+            if has_id:
+                self._last_id[table] = max(self._last_id[table], row["id"])
             self.tables[table][key] = row
             for column, values in self._indexes[table].items():
                 values.setdefault(row[column], {})[key] = None
@@ -223,9 +234,7 @@ class State:
     def update(self, table: str, key: Key, **columns: Any) -> Row:
         """Change columns of one row; its key cannot change. KeyError when there is no such row."""
         definition = TABLES[table]
-        unknown = columns.keys() - definition.columns.keys()
-        if unknown:
-            raise BadRow(f"{table} has no column {', '.join(sorted(unknown))}")
+        _refuse_unknown(table, definition, columns)
         with self.lock:
             row = self.tables[table][key]
             if any(column in columns and columns[column] != row[column] for column in definition.key):
@@ -257,11 +266,11 @@ class State:
     def skip_ids(self, table: str, count: int = 1) -> None:
         """Leave a hole in the sequence, as rows that were deleted long ago do."""
         with self.lock:
-            self._last_id[table] = self._last_id.get(table, 0) + count
+            self._last_id[table] += count
 
     def last_id(self, table: str) -> int:
         """The highest id ever given out; 0 before the first."""
-        return self._last_id.get(table, 0)
+        return self._last_id[table]
 
     @staticmethod
     def key_of(table: str, row: Row) -> Any:
@@ -270,11 +279,9 @@ class State:
         return row[key[0]] if len(key) == 1 else tuple(row[column] for column in key)
 
     def _matching(self, table: str, columns: dict[str, Any]) -> Iterator[Row]:
+        _refuse_unknown(table, TABLES[table], columns)
         rows, indexes = self.tables[table], self._indexes[table]
         candidates: Any = rows.values()
-        for column in columns:
-            if column not in TABLES[table].columns:
-                raise BadRow(f"{table} has no column {column}")
         indexed = next((column for column in columns if column in indexes), None)
         if indexed is not None:
             candidates = [rows[key] for key in indexes[indexed].get(columns[indexed], ())]
@@ -283,13 +290,18 @@ class State:
                 yield row
 
 
+def _refuse_unknown(table: str, definition: Table, columns: Row) -> None:
+    if not columns.keys() <= definition.columns.keys():
+        raise BadRow(f"{table} has no column {', '.join(sorted(columns.keys() - definition.columns.keys()))}")
+
+
 def _convert(table: str, definition: Table, row: Row) -> None:
     for name, convert in definition.converters:
         value = row.get(name)
         if value is not None:
             row[name] = convert(value)
-    for name, value in row.items():
-        if value is None and name not in definition.nullable:
+    for name in definition.filled:
+        if name in row and row[name] is None:
             raise BadRow(f"{table}.{name} cannot be None")
 
 
