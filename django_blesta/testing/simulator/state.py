@@ -204,6 +204,7 @@ class State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.tables: dict[str, dict[Any, Row]] = {name: {} for name in TABLES}
+        self.versions: dict[str, int] = dict.fromkeys(TABLES, 0)  # goes up with every change of the table
         self._last_id: dict[str, int] = dict.fromkeys(TABLES, 0)
         # table -> column -> value -> keys in order of arrival
         self._indexes: dict[str, dict[str, dict[Any, dict[Any, None]]]] = {
@@ -229,6 +230,7 @@ class State:
             if has_id:
                 self._last_id[table] = max(self._last_id[table], row["id"])
             self.tables[table][key] = row
+            self.versions[table] += 1
             for column, values in self._indexes[table].items():
                 values.setdefault(row[column], {})[key] = None
         return row
@@ -247,12 +249,14 @@ class State:
                     _unindex(values, row[column], key)
                     values.setdefault(columns[column], {})[key] = None
             row.update(columns)
+            self.versions[table] += 1
         return row
 
     def delete(self, table: str, key: Key) -> Row:
         """Remove one row and return it; what refers to it stays. Its id is not given out again."""
         with self.lock:
             row = self.tables[table].pop(key)
+            self.versions[table] += 1
             for column, values in self._indexes[table].items():
                 _unindex(values, row[column], key)
         return row
