@@ -1,4 +1,6 @@
-"""The suite on every supported pair of Python and Django: `make matrix`, or `make matrix ARGS="-s 'tests-3.12(django=\\'6.0\\')'"`.
+"""The suite on every supported pair of Python and Django: `make matrix`.
+
+`make matrix ARGS="--list"` shows the sessions; `ARGS="-k 6.1"` picks some.
 
 Runs on the database that `BLESTA_TEST_DATABASE` names, or the best that answers. A Python that the machine lacks is
 skipped.
