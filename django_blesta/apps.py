@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
+from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,4 +14,5 @@ class DjangoBlestaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_blesta import checks  # noqa: F401  (registers itself)
+        if module_has_submodule(import_module("django_blesta"), "checks"):
+            import_module("django_blesta.checks")  # registers itself

@@ -22,7 +22,7 @@ PASSWORD_HASH = "$2y$10$neverMirrorThisHash.neverMirrorThisHash.neverMirror"
 
 
 class Factories:
-    """Adds rows to a state at its clock's time; makes the company, group, package … that a row needs when none is there."""
+    """Adds rows at the clock's time, and the company, group or package that a row needs when none is there."""
 
     state: State
     clock: Clock

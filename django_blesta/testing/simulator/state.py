@@ -50,7 +50,7 @@ def money(value: Any) -> Decimal:
 def _time(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise BadRow(f"{value!r} is not an aware datetime")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    return value.astimezone(UTC).replace(microsecond=0)  # Blesta's columns hold whole seconds
 
 
 _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {"money": money, "time": _time, "flag": int}
@@ -165,7 +165,8 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         "id:int id_format:text={num} id_value:int id_code:text parent_service_id:int? package_group_id:int?"
         " pricing_id:int client_id:int module_row_id:int? coupon_id:int? qty:int=1 override_price:money?"
         " override_currency:text? status:text=active suspension_reason:text? cancellation_reason:text?"
-        " date_added:time date_renews:time? date_last_renewed:time? date_paid_through:time? date_suspended:time? date_canceled:time? name:text?",
+        " date_added:time date_renews:time? date_last_renewed:time? date_paid_through:time? date_suspended:time?"
+        " date_canceled:time? name:text?",
         indexes="client_id parent_service_id pricing_id status"),
     "service_fields": _table(
         "service_id:int key:text value:text? serialized:flag=0 encrypted:flag=0",

@@ -1,0 +1,452 @@
+"""The ``BLESTA`` setting as frozen dataclasses, rebuilt when the setting changes.
+
+Flat for one installation, or keyed by database alias like ``DATABASES``::
+
+    BLESTA = {"URL": "https://billing.example.com/", "USER": "site", "KEY": {"env": "BLESTA_KEY"}}
+    BLESTA = {"default": {...}, "other": {...}}
+
+Every mistake becomes a :class:`Problem`; an installation with a problem is refused whole, because an option that is
+misspelt (``READONLY``) must not be silently without effect.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from types import MappingProxyType
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from django_blesta.exceptions import NotConfigured
+
+__all__ = ["Credentials", "Installation", "Problem", "Secret", "aliases", "installation", "problems"]
+
+MASK = "********"
+PLUGIN_MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?")
+PAIR = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?\.[A-Za-z][A-Za-z0-9_]*")
+
+
+class Secret:
+    """A word that shows itself only to :meth:`reveal`: not in reprs, reports, copies or pickles.
+
+    The source is a string, a callable that returns one, or the name of an environment variable; the latter two are
+    asked at each call to Blesta, so a rotated key needs no restart.
+    """
+
+    __slots__ = ("_source", "environment")
+
+    def __init__(self, source: str | Callable[[], str] | Mapping[str, str]) -> None:
+        self.environment = str(source["env"]) if isinstance(source, Mapping) else ""
+        self._source = source
+
+    def __repr__(self) -> str:
+        return f"Secret(env={self.environment!r})" if self.environment else f"Secret({MASK})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled.")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the environment lacks it; callables are not asked."""
+        return bool(self.environment) and not os.environ.get(self.environment)
+
+    def reveal(self) -> Revealed:
+        """Raise NotConfigured when there is no such word, or one that an HTTP header cannot carry."""
+        if self.environment:
+            found = Revealed(os.environ.get(self.environment, ""))
+            where = f"the environment variable {self.environment}"
+        elif callable(self._source):
+            found, where = _ask(self._source), "the callable given for it"
+        else:
+            found, where = Revealed(self._source), "the setting"
+        if not found:
+            raise NotConfigured(f"Blesta's API user or key is empty: {where} gave nothing.")
+        if not (found.isascii() and found.isprintable()):
+            raise NotConfigured(f"Blesta's API user or key from {where} holds characters that no header can carry.")
+        return found
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing is known against it yet; the environment and callables are not asked."""
+        known = self._source
+        return not isinstance(known, str) or (bool(known) and known.isascii() and known.isprintable())
+
+    def redact(self, text: str) -> str:
+        """Replace the word in text that came from outside, as far as it can be known without asking a callable."""
+        return text.replace(self._known(), MASK) if self._known() else text
+
+    def _known(self) -> Revealed:
+        if self.environment:
+            return Revealed(os.environ.get(self.environment, ""))
+        return Revealed(self._source) if isinstance(self._source, str) else Revealed("")
+
+
+class Revealed(str):
+    """The plain word while it is on its way into a header; a traceback's listing of locals still shows a mask."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def _ask(source: Callable[[], str]) -> Revealed:
+    try:
+        given = source()
+    except Exception as error:
+        complaint = f"The callable that gives Blesta's API user or key raised {type(error).__name__}."
+    else:
+        return Revealed(given) if isinstance(given, str) else Revealed("")
+    # Outside the except block: the callable's frames, which may hold the word, are not chained to this error.
+    raise NotConfigured(complaint)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One API user and its key; Blesta lets it into one company."""
+
+    user: Secret
+    key: Secret
+
+    def resolve(self) -> tuple[Revealed, Revealed]:
+        return self.user.reveal(), self.key.reveal()
+
+    def redact(self, text: str) -> str:
+        return self.user.redact(self.key.redact(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake in the setting; ``code`` is the tail of the system check's id."""
+
+    code: str
+    message: str
+    hint: str
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Installation:
+    """One Blesta, ready to be spoken to; each field below ``companies`` is an upper-case key of the setting.
+
+    Times are in seconds. The deadlines cover one whole call with its tries and its waiting for a turn; the time-outs
+    cover one silence on the socket. A write waits long, because registrars and servers are called inside it.
+    """
+
+    alias: str
+    #: The API's base, always ending in ``/api/``.
+    url: str
+    #: None stands for the company that the key enters, which is found by asking.
+    companies: Mapping[int | None, Credentials]
+    authentication: str = "headers"
+    #: A PEM file of authorities to trust instead of the usual ones. There is no way to switch verification off.
+    ca_file: str = ""
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    write_timeout: float = 120.0
+    read_deadline: float = 60.0
+    write_deadline: float = 180.0
+    #: After decompression.
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_in_flight: int = 4
+    #: None sets no limit.
+    requests_per_second: float | None = 10.0
+    read_tries: int = 3
+    read_only: bool = False
+    #: ``Model.method`` pairs that no declaration names and that this site calls all the same.
+    allow: frozenset[str] = frozenset()
+    #: Logical name of a plugin's model to its spelling in the path.
+    plugin_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    #: Read past PHP warnings that are printed before the JSON of an answer to a read.
+    salvage_warnings: bool = False
+    batch_size: int = 500
+    admin_url: str = ""
+    client_url: str = ""
+
+    def credentials(self, company_id: int | None) -> tuple[int | None, Credentials]:
+        """Return the company that is meant, and its credentials; None means the only one there is."""
+        if company_id is None and len(self.companies) == 1:
+            return next(iter(self.companies.items()))
+        if company_id in self.companies:
+            return company_id, self.companies[company_id]
+        if None in self.companies:
+            # Which company the one key enters is known only to Blesta; whoever found out may name it.
+            return company_id, self.companies[None]
+        which = "has several companies: say which one" if company_id is None else f"has no company {company_id}"
+        raise NotConfigured(f"BLESTA[{self.alias!r}] {which}.")
+
+
+def installation(using: str = "default") -> Installation:
+    """Return the installation of this alias, or raise NotConfigured with the first thing that is wrong with it."""
+    parsed = _parsed()
+    if using in parsed.installations:
+        return parsed.installations[using]
+    for problem in parsed.problems:
+        if problem.alias in ("", using):
+            raise NotConfigured(f"{problem.message} {problem.hint}")
+    raise NotConfigured(f"BLESTA has no installation named {using!r}.")
+
+
+def aliases() -> tuple[str, ...]:
+    """Every alias that the setting names, those with problems included."""
+    return _parsed().aliases
+
+
+def problems() -> list[Problem]:
+    """Everything wrong with the setting, and with what it points at in the environment."""
+    parsed = _parsed()
+    found = list(parsed.problems)
+    for alias, one in parsed.installations.items():
+        if alias not in settings.DATABASES:
+            hint = "Name each installation after the database alias that holds its mirror."
+            found.append(Problem("E013", f"BLESTA[{alias!r}] has no database of that name.", hint, alias))
+        for credentials in one.companies.values():
+            for secret in (credentials.user, credentials.key):
+                if secret.is_missing:
+                    message = f"BLESTA[{alias!r}] takes a credential from {secret.environment}, which is not set."
+                    found.append(Problem("E012", message, f"Set the environment variable {secret.environment}.", alias))
+    return found
+
+
+# Reading the setting. These functions collect problems and raise nothing, and see credentials only as Secret objects,
+# so that no frame of a traceback holds a key.
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    aliases: tuple[str, ...]
+    installations: Mapping[str, Installation]
+    problems: tuple[Problem, ...]
+
+
+_cache: list[_Parsed] = []
+_lock = Lock()
+
+
+def _parsed() -> _Parsed:
+    with _lock:
+        if not _cache:
+            _cache.append(_parse(_sealed(getattr(settings, "BLESTA", None))))
+        return _cache[0]
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "BLESTA":
+        with _lock:
+            _cache.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="django_blesta.conf")
+
+
+def _sealed(value: Any, key: object = None) -> Any:
+    if key in ("USER", "KEY"):
+        is_reference = isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str)
+        return Secret(value) if isinstance(value, str) or callable(value) or is_reference else None
+    if isinstance(value, Mapping):
+        return {inner: _sealed(item, inner) for inner, item in value.items()}
+    return value
+
+
+def _parse(raw: Any) -> _Parsed:
+    if not isinstance(raw, dict) or not raw:
+        hint = 'Set BLESTA = {"URL": "https://…", "USER": "…", "KEY": {"env": "BLESTA_KEY"}}.'
+        return _Parsed((), {}, (Problem("E001", "The setting BLESTA is missing, empty or not a dict.", hint),))
+    keyed = all(isinstance(value, dict) for value in raw.values()) and not _KEYS & set(raw)
+    by_alias = raw if keyed else {"default": raw}
+    found: list[Problem] = []
+    installations = {}
+    for alias, entry in by_alias.items():
+        reader = _Reader(str(alias), found)
+        one = reader.read(entry)
+        if one is not None:
+            installations[one.alias] = one
+    return _Parsed(tuple(map(str, by_alias)), MappingProxyType(installations), tuple(found))
+
+
+class _Reader:
+    """Reads the entry of one alias and appends what is wrong with it to a shared list."""
+
+    def __init__(self, alias: str, found: list[Problem]) -> None:
+        self.alias = alias
+        self.found = found
+
+    def complain(self, code: str, message: str, hint: str) -> None:
+        self.found.append(Problem(code, f"BLESTA[{self.alias!r}]: {message}", hint, self.alias))
+
+    def read(self, entry: dict[Any, Any]) -> Installation | None:
+        before = len(self.found)
+        for key in entry.keys() - _KEYS:
+            self.complain("E002", f"unknown key {key!r}.", f"Known keys are {', '.join(sorted(_KEYS))}.")
+        url = self.url(entry.get("URL"))
+        companies = self.companies(entry)
+        options = {name: self.option(name, entry[name.upper()]) for name in _OPTIONS if name.upper() in entry}
+        if len(self.found) > before:
+            return None
+        return Installation(alias=self.alias, url=url, companies=MappingProxyType(companies), **options)
+
+    def url(self, given: Any) -> str:
+        hint = 'Give the address of Blesta, for example "https://billing.example.com/".'
+        try:
+            parts = urlsplit(given if isinstance(given, str) else "")
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port = "", None
+        if not host or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+            self.complain("E003", "URL is missing or is not a web address.", hint)
+            return ""
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            self.complain("E005", "URL must hold no user, password, query or fragment.", "Use USER and KEY instead.")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+            self.complain("E004", f"URL must begin with https:// (host {host}).", "http:// is for loopback only.")
+        segments = [segment for segment in parts.path.split("/") if segment]
+        if not all(re.fullmatch(r"[A-Za-z0-9._~-]+", segment) and segment not in (".", "..") for segment in segments):
+            self.complain("E003", "URL's path holds characters that no Blesta path has.", hint)
+        if segments[-1:] != ["api"]:
+            segments.append("api")
+        name = f"[{host}]" if ":" in host else host
+        return f"{parts.scheme}://{name}{f':{port}' if port else ''}/{'/'.join(segments)}/"
+
+    def companies(self, entry: dict[Any, Any]) -> dict[int | None, Credentials]:
+        several = entry.get("COMPANIES")
+        if several is None:
+            one = self.credentials(entry, "")
+            return {None: one} if one else {}
+        if "USER" in entry or "KEY" in entry:
+            self.complain("E010", "USER and KEY stand beside COMPANIES.", "Put each company's pair into COMPANIES.")
+        hint = 'COMPANIES = {1: {"USER": "…", "KEY": …}} with Blesta\'s company ids as keys.'
+        if not isinstance(several, dict) or not several:
+            self.complain("E010", "COMPANIES must be a dict that is not empty.", hint)
+            return {}
+        found: dict[int | None, Credentials] = {}
+        for company_id, pair in several.items():
+            if type(company_id) is not int or company_id < 1 or not isinstance(pair, dict):
+                self.complain("E010", "COMPANIES must map whole numbers to USER and KEY.", hint)
+                continue
+            for key in pair.keys() - {"USER", "KEY"}:
+                self.complain("E002", f"unknown key {key!r} in COMPANIES[{company_id}].", "Known are USER and KEY.")
+            one = self.credentials(pair, f" in COMPANIES[{company_id}]")
+            if one:
+                found[company_id] = one
+        return found
+
+    def credentials(self, pair: dict[Any, Any], where: str) -> Credentials | None:
+        hint = 'Give text, a callable that returns text, or {"env": "NAME"}.'
+        user, key = pair.get("USER"), pair.get("KEY")
+        for name, secret in (("USER", user), ("KEY", key)):
+            if name not in pair:
+                self.complain("E006", f"{name} is missing{where}.", hint)
+            elif secret is None:
+                self.complain("E007", f"{name}{where} is neither text, a callable nor a reference.", hint)
+            elif not secret.is_usable:
+                self.complain("E007", f"{name}{where} is empty or holds characters that no header can carry.", hint)
+        return Credentials(user, key) if isinstance(user, Secret) and isinstance(key, Secret) else None
+
+    def option(self, name: str, given: Any) -> Any:
+        kind = _OPTIONS[name]
+        converted = kind.convert(given)
+        if converted is _WRONG:
+            self.complain(kind.code, f"{name.upper()} must be {kind.described}.", "Correct it or leave it out.")
+        return converted
+
+
+def is_loopback(host: str) -> bool:
+    """Whether plain http may be spoken to this host: the machine itself, by name or by address."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address == ipaddress.IPv6Address("::1") or address in ipaddress.IPv4Network("127.0.0.0/8")
+
+
+_WRONG: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    described: str
+    convert: Callable[[Any], Any]
+    code: str = "E008"
+
+
+def _number(low: float, high: float) -> _Kind:
+    def convert(given: Any) -> Any:
+        return float(given) if type(given) in (int, float) and low <= given <= high else _WRONG
+
+    return _Kind(f"a number from {low:g} to {high:g}", convert)
+
+
+def _whole(low: int, high: int) -> _Kind:
+    def convert(given: Any) -> Any:
+        return given if type(given) is int and low <= given <= high else _WRONG
+
+    return _Kind(f"a whole number from {low} to {high}", convert)
+
+
+def _optional(kind: _Kind) -> _Kind:
+    return _Kind(f"{kind.described}, or None", lambda given: None if given is None else kind.convert(given))
+
+
+def _address(given: Any) -> Any:
+    return given if isinstance(given, str) and re.fullmatch(r"https?://[^\s@]+", given) else _WRONG
+
+
+def _file(given: Any) -> Any:
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) and os.path.isfile(given) else _WRONG
+
+
+def _pairs(given: Any) -> Any:
+    if not isinstance(given, (list, tuple, set, frozenset)):
+        return _WRONG
+    fits = all(isinstance(pair, str) and PAIR.fullmatch(pair) for pair in given)
+    return frozenset(given) if fits else _WRONG
+
+
+def _paths(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return _WRONG
+    words = [*given.keys(), *given.values()]
+    fits = all(isinstance(word, str) and PLUGIN_MODEL.fullmatch(word) for word in words)
+    return MappingProxyType(dict(given)) if fits else _WRONG
+
+
+_FLAG = _Kind("True or False", lambda given: given if type(given) is bool else _WRONG)
+_CARRIER = _Kind('"headers" or "basic"', lambda given: given if given in ("headers", "basic") else _WRONG)
+_ADDRESS = _Kind("an http or https address without a user in it", _address)
+
+_OPTIONS: Mapping[str, _Kind] = {
+    "authentication": _CARRIER,
+    "ca_file": _Kind("the path of a file that exists", _file, "E009"),
+    "connect_timeout": _number(0.1, 60),
+    "read_timeout": _number(0.1, 600),
+    "write_timeout": _number(0.1, 3600),
+    "read_deadline": _number(0.1, 3600),
+    "write_deadline": _number(0.1, 7200),
+    "max_body_bytes": _whole(1024, 1024**3),
+    "max_in_flight": _whole(1, 64),
+    "requests_per_second": _optional(_number(0.01, 10_000)),
+    "read_tries": _whole(1, 10),
+    "read_only": _FLAG,
+    "allow": _Kind('a list of "Model.method" pairs', _pairs, "E011"),
+    "plugin_paths": _Kind('a dict such as {"plugin.Model": "plugin.model"}', _paths),
+    "salvage_warnings": _FLAG,
+    "batch_size": _whole(1, 10_000),
+    "admin_url": _ADDRESS,
+    "client_url": _ADDRESS,
+}
+_KEYS = frozenset({"URL", "USER", "KEY", "COMPANIES", *(name.upper() for name in _OPTIONS)})

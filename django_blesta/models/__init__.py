@@ -1,0 +1,55 @@
+"""Mirrors of Blesta's resources, each with its declaration beside it, and our own journal."""
+
+from __future__ import annotations
+
+from django_blesta.models.base import (
+    CountryField,
+    Mirror,
+    MirrorForeignKey,
+    MirrorQuerySet,
+    MoneyField,
+    TranslationsField,
+    mirror_named,
+    mirrors,
+)
+from django_blesta.models.clients import Client, ClientGroup, ClientLink, Contact, ContactNumber, ContactType, User
+from django_blesta.models.companies import Company, Currency
+from django_blesta.models.invoices import Invoice, InvoiceLine
+from django_blesta.models.journal import FenceCounter, Operation, QuarantinedRow, SyncRun
+from django_blesta.models.packages import Package, PackageGroup, PackageGroupMember, PackagePricing
+from django_blesta.models.services import Service
+from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
+
+__all__ = [
+    "AppliedAmount",
+    "Client",
+    "ClientGroup",
+    "ClientLink",
+    "Company",
+    "Contact",
+    "ContactNumber",
+    "ContactType",
+    "CountryField",
+    "Currency",
+    "FenceCounter",
+    "Invoice",
+    "InvoiceLine",
+    "Mirror",
+    "MirrorForeignKey",
+    "MirrorQuerySet",
+    "MoneyField",
+    "Operation",
+    "Package",
+    "PackageGroup",
+    "PackageGroupMember",
+    "PackagePricing",
+    "QuarantinedRow",
+    "Service",
+    "SyncRun",
+    "Transaction",
+    "TransactionType",
+    "TranslationsField",
+    "User",
+    "mirror_named",
+    "mirrors",
+]

@@ -1,0 +1,15 @@
+"""The demo site's addresses: front page, admin, the customer's billing, the API, logging in and out."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import TemplateView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", TemplateView.as_view(template_name="testproject/home.html"), name="home"),
+    path("login/", LoginView.as_view(template_name="testproject/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+]

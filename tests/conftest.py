@@ -1,0 +1,152 @@
+"""What every test may use: the surroundings (see `surroundings.py`), a corner of a broker, a real Celery worker.
+
+The simulator's fixtures come from `django_blesta.testing.pytest_plugin`, as they would in a site's own tests.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery import _state as celery_state
+
+from tests.surroundings import BROKER_URLS, WHY_NOT, must_have_everything
+from tests.worker_process import Broker, WorkerProcess
+
+pytest_plugins = (
+    ["django_blesta.testing.pytest_plugin"] if importlib.util.find_spec("django_blesta.testing.pytest_plugin") else []
+)
+
+_seconds_by_folder: defaultdict[str, float] = defaultdict(float)
+_tests_by_folder: defaultdict[str, int] = defaultdict(int)
+
+
+def pytest_report_header() -> list[str]:
+    chosen = os.environ["BLESTA_TEST_DATABASE"]
+    why = os.environ.get("BLESTA_TEST_DATABASE_WHY", "BLESTA_TEST_DATABASE says so")
+    return [f"database: {chosen} ({why})"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`@pytest.mark.broker("redis", "rabbitmq")` runs a test that takes `broker` once on each."""
+    names = [name for mark in metafunc.definition.iter_markers("broker") for name in mark.args]
+    if names and "broker" in metafunc.fixturenames:
+        metafunc.parametrize("broker", names, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test for PostgreSQL alone is skipped elsewhere; a test of anything else runs on whatever was chosen."""
+    if os.environ["BLESTA_TEST_DATABASE"] != "postgresql":
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A queue of the test's own on the broker that its mark names; only what is ours is removed afterwards."""
+    if not hasattr(request, "param"):
+        pytest.fail('A test that takes `broker` must say which: @pytest.mark.broker("redis", "rabbitmq").')
+    name: str = request.param
+    assert name in BROKER_URLS, f"There is no broker {name!r}; there are {sorted(BROKER_URLS)}."
+    if reason := WHY_NOT[name]():
+        (pytest.fail if must_have_everything() else pytest.skip)(f"{name} does not answer: {reason}")
+    own = f"blesta_test_{uuid.uuid4().hex[:12]}"
+    broker = Broker(name=name, queue=own, key_prefix=f"{own}:")
+    yield broker
+    _remove_traces(broker)
+
+
+@pytest.fixture
+def broker_url(broker: Broker) -> str:
+    return broker.url
+
+
+@pytest.fixture
+def sending_app(broker: Broker) -> Iterator[Celery]:
+    """This process's Celery application, sending to the test's own queue; the site's application returns afterwards."""
+    previous = celery_state.get_current_app()
+    app = Celery("sending", set_as_current=False)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    app.conf.update(
+        broker_url=broker.url,
+        task_default_queue=broker.queue,
+        broker_transport_options=broker.transport_options,
+    )
+    app.set_current()
+    app.set_default()
+    yield app
+    app.close()
+    previous.set_current()
+    previous.set_default()
+
+
+@pytest.fixture
+def start_worker(broker: Broker, sending_app: Celery, transactional_db: None) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts real workers on the test's queue and the test's database: `start_worker(pool="solo", environ={...})`.
+
+    The database is committed to, not rolled back, or the worker would see nothing of what the test wrote.
+    """
+    from django.db import connection
+
+    workers: list[WorkerProcess] = []
+
+    def start(
+        *, pool: str = "threads", concurrency: int = 2, environ: Mapping[str, str] | None = None
+    ) -> WorkerProcess:
+        worker = WorkerProcess(
+            broker,
+            pool=pool,
+            concurrency=concurrency,
+            environ={"BLESTA_TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]), **(environ or {})},
+        )
+        workers.append(worker)
+        return worker.wait_until_ready()
+
+    yield start
+    for worker in workers:
+        worker.stop()
+
+
+@pytest.fixture
+def celery_worker(start_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
+    """One real worker, ready. A test that must pass it settings takes `start_worker` instead."""
+    return start_worker()
+
+
+def _remove_traces(broker: Broker) -> None:
+    if broker.name == "redis":
+        import redis
+
+        with redis.Redis.from_url(broker.url) as store:
+            for key in store.scan_iter(match=f"{broker.key_prefix}*", count=500):
+                store.delete(key)
+        return
+    import kombu
+
+    with kombu.Connection(broker.url) as connection, connection.channel() as channel:
+        channel.queue_delete(broker.queue)
+        channel.exchange_delete(broker.queue)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    parts = Path(report.nodeid.split("::", 1)[0]).parts
+    folder = parts[1] if len(parts) > 2 else "."
+    _seconds_by_folder[folder] += report.duration
+    if report.when == "call":
+        _tests_by_folder[folder] += 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not _seconds_by_folder:
+        return
+    terminalreporter.section("time per folder")
+    for folder, seconds in sorted(_seconds_by_folder.items(), key=lambda pair: -pair[1]):
+        terminalreporter.line(f"{seconds:8.1f} s  {_tests_by_folder[folder]:5d} tests  tests/{folder}")

@@ -1,0 +1,24 @@
+"""The demo site's settings on the best database that answers: PostgreSQL, else SQLite.
+
+`BLESTA_TEST_DATABASE` (postgresql, mariadb, sqlite) takes the choice away. The choice is made here because settings
+are the first thing that a test run imports, and is written to the environment so that every process of the run
+shares it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tests.surroundings import must_have_everything, why_not_postgresql
+
+if "BLESTA_TEST_DATABASE" not in os.environ:
+    reason = why_not_postgresql()
+    if reason and must_have_everything():
+        raise RuntimeError(f"CI is set and PostgreSQL does not answer: {reason}")
+    os.environ["BLESTA_TEST_DATABASE"] = "sqlite" if reason else "postgresql"
+    os.environ["BLESTA_TEST_DATABASE_WHY"] = f"PostgreSQL does not answer: {reason}" if reason else "it answers"
+
+from testproject.settings import *  # noqa: F403  (the choice above must come first; a settings module is a namespace)
+
+# Hashing a password properly costs more than most tests do.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
