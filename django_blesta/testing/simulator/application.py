@@ -1,4 +1,4 @@
-"""From a request to an answer: authentication, routing, the call, the envelope, and whatever was scripted to go wrong."""
+"""From a request to an answer: authentication, routing, the call, the envelope, and what was scripted to go wrong."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from django_blesta.testing.simulator import methods, php
-from django_blesta.testing.simulator.calls import METHODS, BadArguments, Call, Failure, Method, models
+from django_blesta.testing.simulator import php
+from django_blesta.testing.simulator.calls import BadArguments, Call, Failure, Method, models
 from django_blesta.testing.simulator.clock import Clock
 from django_blesta.testing.simulator.control import Control
 from django_blesta.testing.simulator.envelope import encode, encode_errors
 from django_blesta.testing.simulator.faults import Fault, Faults
 from django_blesta.testing.simulator.listing import EmptyBody, Listings, OrderError
+from django_blesta.testing.simulator.methods import METHODS
 from django_blesta.testing.simulator.rows import Rows
 from django_blesta.testing.simulator.rules import Refused
 from django_blesta.testing.simulator.schema import resources
@@ -33,8 +34,6 @@ from django_blesta.testing.simulator.wire import (
     read_credentials,
     read_target,
 )
-
-assert methods.__all__  # importing the package registers every method
 
 # What exists on every model without being callable: PHP's own, the base model's, and the examples' private method.
 _HIDDEN: Final = frozenset({"getPrivateThing", "setDefaultIfEmpty", "validateExists", "executeAndParseEvent"})
@@ -183,4 +182,3 @@ def _verb_of(method: Method) -> str:
     with suppress(KeyError):
         return _verbs[method.model, method.name]
     return "POST"
-

@@ -69,4 +69,3 @@ def _flags() -> frozenset[str]:
         for name, field in resource.fields.items()
         if set(field.enum) == {"0", "1"}
     )
-

@@ -14,8 +14,8 @@ from django_blesta.testing.simulator.wire import Response
 class Fault:
     """One fault and how often it struck.
 
-    `status`, `body` replace the answer; `headers`, `content_type`, `truncate`, `drip` spoil the one there is. A fault that
-    replaces the answer keeps the call from having its effect, unless `after_effect`. `close` drops the connection
+    `status`, `body` replace the answer; `headers`, `content_type`, `truncate`, `drip` spoil the one there is. A fault
+    that replaces the answer keeps the call from having its effect, unless `after_effect`. `close` drops the connection
     without an answer. `hold` keeps the call waiting until `release()`: before its effect, or after it.
     """
 

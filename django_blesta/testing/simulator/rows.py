@@ -24,8 +24,8 @@ TABLE_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
         name: name
         for name in (
-            "companies", "client_groups", "clients", "contacts", "contact_numbers", "contact_types", "users", "packages",
-            "package_pricing", "package_groups", "services", "invoices", "invoice_lines", "transactions",
+            "companies", "client_groups", "clients", "contacts", "contact_numbers", "contact_types", "users",
+            "packages", "package_pricing", "package_groups", "services", "invoices", "invoice_lines", "transactions",
             "transaction_applied", "transaction_types", "currencies", "client_notes",
         )
     }
@@ -168,7 +168,8 @@ class Rows:
             ]
             shown["delivery"] = [dict(item) for item in state.where("invoice_delivery", invoice_id=row["id"])]
             shown["meta"] = [
-                {"key": item["key"], "value": item["value"]} for item in state.where("invoice_meta", invoice_id=row["id"])
+                {"key": item["key"], "value": item["value"]}
+                for item in state.where("invoice_meta", invoice_id=row["id"])
             ]
         return self._shaped("invoices", shown)
 

@@ -1,7 +1,7 @@
-"""Validation in the manner of minphp: rules per field, all failing fields reported, array fields by their concrete index.
+"""Validation in the manner of minphp: rules per field, every failing field reported, array fields by concrete index.
 
-A rule for `lines[][amount]` looks at `lines[0][amount]`, `lines[1][amount]`, …: by position, so that a list whose indices
-do not begin at 0 fails every rule, and a missing list fails as `lines[0][amount]`.
+A rule for `lines[][amount]` looks at `lines[0][amount]`, `lines[1][amount]`, …: by position, so that a list whose
+indices do not begin at 0 fails every rule, and a missing list fails as `lines[0][amount]`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ class Switches:
     """One attribute per switch; an unknown name or a word that is not offered is a ValueError, not a silent no-op."""
 
     # Form of the answers
-    error_shape: Literal["flat", "wrapped", "200"] = "flat"  # {"message", "errors"}; all that in "model"; with status 200
+    error_shape: Literal["flat", "wrapped", "200"] = (
+        "flat"  # {"message", "errors"}; all that in "model"; with status 200
+    )
     null_error_text: bool = False  # rules without a message answer null
     localised: bool = False  # the texts of errors are in another language
     ids_as_strings: Literal[False, True, "mixed"] = False  # "mixed": "id" is a number, what ends in "_id" is text

@@ -67,7 +67,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path asks for; `model` in the class's spelling ("ClientGroups", "support_manager.SupportManagerTickets")."""
+    """What a path asks for; `model` by its class ("ClientGroups", "support_manager.SupportManagerTickets")."""
 
     model: str
     method: str
@@ -85,7 +85,7 @@ def read_target(path: str) -> Target | None:
 
 @cache
 def class_name(model: str) -> str:
-    """`client_groups` to `ClientGroups`; a plugin's model may come in either spelling. "" for a core model in another."""
+    """`client_groups` to `ClientGroups`, "" for any other spelling; a plugin's model may come in either."""
     plugin, dot, name = model.rpartition(".")
     if not dot:
         return _camel(model) if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", model) else ""

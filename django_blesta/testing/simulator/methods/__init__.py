@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_blesta.testing.simulator.calls import METHODS
 from django_blesta.testing.simulator.methods import (
     client_groups,
     clients,
@@ -18,6 +19,7 @@ from django_blesta.testing.simulator.methods import (
 )
 
 __all__ = [
+    "METHODS",
     "client_groups",
     "clients",
     "companies",

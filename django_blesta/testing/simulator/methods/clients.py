@@ -71,7 +71,9 @@ def _filter(call: Call, filters: Array) -> Callable[[Row], bool]:
             return True
         contact = call.rows.client(row)
         full_name = f"{contact['first_name']} {contact['last_name']}".casefold()
-        return name in full_name and all(text in str(contact[column] or "").casefold() for column, text in wanted.items())
+        return name in full_name and all(
+            text in str(contact[column] or "").casefold() for column, text in wanted.items()
+        )
 
     return fits
 
@@ -285,17 +287,23 @@ def create(call: Call, vars: Array) -> Row:
         recovery_email=vars.get("recovery_email") or None,
         date_added=call.now(),
     )
-    number = max((row["id_value"] for row in call.state.tables["clients"].values()), default=1499) + 1
+    group_id = php.integer(vars["client_group_id"])
+    company_id = call.state.tables["client_groups"][group_id]["company_id"]
+    mine = (row for row in call.state.tables["clients"].values() if call.company_of(row["id"]) == company_id)
+    number = max((row["id_value"] for row in mine), default=1499) + 1
     client = call.state.insert(
         "clients",
         id_value=number,
         id_code=str(number),
         user_id=user["id"],
-        client_group_id=php.integer(vars["client_group_id"]),
+        client_group_id=group_id,
         status=vars.get("status", "active"),
     )
     contacts.store(call, client["id"], {**vars, "contact_type": "primary"})
-    defaults = {"default_currency": call.setting("default_currency") or "USD", "language": call.setting("language") or "en_us"}
+    defaults = {
+        "default_currency": call.setting("default_currency") or "USD",
+        "language": call.setting("language") or "en_us",
+    }
     for key, value in {**defaults, **(settings or {})}.items():
         call.state.insert("client_settings", client_id=client["id"], key=key, value=str(value))
     return call.rows.client(client, wide=True, settings=True)
@@ -304,7 +312,9 @@ def create(call: Call, vars: Array) -> Row:
 @method("Clients", "edit", writes=True)
 def edit(call: Call, client_id: int, vars: Array) -> None:
     """Display number, login, group and status, nothing else: other keys are ignored without a word."""
-    existing = (("client_id", [Rule("exists", lambda value: value in call.state.tables["clients"], "Invalid client ID.")]),)
+    existing = (
+        ("client_id", [Rule("exists", lambda value: value in call.state.tables["clients"], "Invalid client ID.")]),
+    )
     values = {**vars, "client_id": client_id}
     check(values, (*existing, *_client_rules(call, edit=True, client_id=client_id)))
     changes: Row = {}

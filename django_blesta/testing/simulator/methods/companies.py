@@ -53,6 +53,8 @@ def _settings(call: Call, company_id: int, *, inherit: bool) -> dict[str, Row]:
         for row in call.state.tables["system_settings"].values():
             found[row["key"]] = {**row, "level": "system"}
     for row in call.state.where("company_settings", company_id=company_id):
-        shown = call.rows.plain("company_settings", {name: row[name] for name in ("key", "value", "encrypted", "comment")})
+        shown = call.rows.plain(
+            "company_settings", {name: row[name] for name in ("key", "value", "encrypted", "comment")}
+        )
         found[row["key"]] = {**shown, "level": "company"}
     return found

@@ -9,8 +9,8 @@ from django_blesta.testing.simulator.calls import Call
 from django_blesta.testing.simulator.php import Array
 from django_blesta.testing.simulator.rules import Rule, Rules, at_most, blank_or, email, filled, one_of
 
-# A client group's setting of this name lists, with commas, the fields that a contact of the group must have. Blesta keeps
-# that list in a form of its own; the codes are what is known.
+# A client group's setting of this name lists, with commas, the fields that a contact of the group must have. Blesta
+# keeps that list in a form of its own; the codes are what is known.
 REQUIRED_FIELDS: Final = "required_contact_fields"
 _NUMBER_TYPES: Final = ("phone", "fax")
 _LOCATIONS: Final = ("home", "work", "mobile")
@@ -73,7 +73,9 @@ def contact(call: Call, values: Array, *, client_group_id: int, contact_id: int 
         field_rules = [Rule("empty", filled, text, last=True)] if field in required else []
         if field in lengths:
             size = lengths[field]
-            field_rules.append(Rule("length", at_most(size), f"The {field} may not exceed {size} characters.", if_set=True))
+            field_rules.append(
+                Rule("length", at_most(size), f"The {field} may not exceed {size} characters.", if_set=True)
+            )
         if field == "state":
             field_rules.append(
                 Rule(

@@ -20,9 +20,7 @@ _CLEARABLE: Final = frozenset({"title", "company", "address1", "address2", "city
 
 def _selection(call: Call, client_id: int, contact_type: str | None = None) -> Selection:
     wanted: Row = {"client_id": client_id} | ({"contact_type": contact_type} if contact_type else {})
-    return Selection(
-        "contacts", "client", (), lambda: call.state.where("contacts", **wanted), _BY_NAME, keep=False
-    )
+    return Selection("contacts", "client", (), lambda: call.state.where("contacts", **wanted), _BY_NAME, keep=False)
 
 
 @method("Contacts", "getList")
@@ -86,7 +84,10 @@ def get_type(call: Call, contact_type_id: int) -> Any:
 
 @method("Contacts", "getContactTypes")
 def get_contact_types(call: Call) -> dict[str, str]:
-    own = {str(row["id"]): row["real_name"] or row["name"] for row in call.state.where("contact_types", company_id=call.company_id)}
+    own = {
+        str(row["id"]): row["real_name"] or row["name"]
+        for row in call.state.where("contact_types", company_id=call.company_id)
+    }
     return {"primary": "Primary", "billing": "Billing", "other": "Other", **own}
 
 
@@ -138,7 +139,9 @@ def validate_contact(call: Call, vars: Array, edit: bool = False, validate_clien
     """A dry run of `add` or `edit`: true, or a 400 with the errors."""
     contact = call.state.get("contacts", php.integer(vars.get("contact_id"))) if edit else None
     client_id = contact["client_id"] if contact else php.integer(vars.get("client_id"))
-    wrong = errors(call, vars, client_group_id=_group_of(call, client_id), contact_id=contact["id"] if contact else None)
+    wrong = errors(
+        call, vars, client_group_id=_group_of(call, client_id), contact_id=contact["id"] if contact else None
+    )
     if edit and contact is None:
         wrong = {"contact_id": {"exists": "Invalid contact ID."}, **wrong}
     if validate_client and client_id not in call.state.tables["clients"]:

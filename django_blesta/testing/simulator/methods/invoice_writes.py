@@ -25,6 +25,7 @@ from django_blesta.testing.simulator.rules import (
 from django_blesta.testing.simulator.state import Row
 
 _DELIVERY_METHODS: Final = ("email", "paper", "interfax", "postalmethods")
+_FORMATS: Final = {"draft": "DRAFT-{num}", "proforma": "PRO-{num}"}
 _DATES: Final = ("date_billed", "date_due", "date_closed", "date_autodebit")
 
 
@@ -69,7 +70,15 @@ def _rules(call: Call, values: Array, *, edit: bool) -> Rules:
         ("currency", [Rule("length", exactly(3), "The currency code must be 3 characters in length.")]),
         *(() if edit and "lines" not in values else _line_rules(edit, service_exists, at_least_one)),
         *(
-            [("delivery[]", [Rule("exists", one_of(*_DELIVERY_METHODS), "Invalid delivery method."), Rule("length", at_most(32))])]
+            [
+                (
+                    "delivery[]",
+                    [
+                        Rule("exists", one_of(*_DELIVERY_METHODS), "Invalid delivery method."),
+                        Rule("length", at_most(32)),
+                    ],
+                )
+            ]
             if php.items(values.get("delivery"))
             else []
         ),
@@ -97,16 +106,19 @@ def add(call: Call, vars: Array) -> int:
     errors = validate(vars, _rules(call, vars, edit=False))
     if errors:
         raise Refused(errors)
-    number = max((row["id_value"] for row in call.state.tables["invoices"].values()), default=0) + 1
-    # The display number follows the newest invoice's template.
-    newest = call.state.get("invoices", call.state.last_id("invoices"))
-    id_format = newest["id_format"] if newest else "INV-{num}"
+    client_id = php.integer(vars["client_id"])
+    company_id = call.company_of(client_id)
+    invoices = call.state.tables["invoices"].values()
+    number = (
+        max((row["id_value"] for row in invoices if call.company_of(row["client_id"]) == company_id), default=0) + 1
+    )
+    id_format = _FORMATS.get(vars.get("status", "active"), "INV-{num}")
     invoice = call.state.insert(
         "invoices",
         id_format=id_format,
         id_value=number,
         id_code=id_format.replace("{num}", str(number)),
-        client_id=php.integer(vars["client_id"]),
+        client_id=client_id,
         status=vars.get("status", "active"),
         currency=vars["currency"],
         note_public=vars.get("note_public") or None,

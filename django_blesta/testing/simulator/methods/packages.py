@@ -84,9 +84,7 @@ def get_all(
     filters: Array | None = None,
 ) -> list[Row]:
     """`type` is that of a group which the package is in, "standard" or "addon"."""
-    rows: Iterator[Row] = iter(
-        call.listings.all(_selection(call, company_id, status, filters, {"name": "ASC"}), order)
-    )
+    rows: Iterator[Row] = iter(call.listings.all(_selection(call, company_id, status, filters, {"name": "ASC"}), order))
     if type:
         rows = (row for row in rows if type in _group_types(call, row["id"]))
     return [call.rows.package(row) for row in rows]
@@ -138,9 +136,7 @@ def get_group_list_count(call: Call, company_id: int, type: str | None = None, f
 
 
 @method("PackageGroups", "getAll")
-def get_all_groups(
-    call: Call, company_id: int, type: str | None = None, order_by: Array | None = None
-) -> list[Row]:
+def get_all_groups(call: Call, company_id: int, type: str | None = None, order_by: Array | None = None) -> list[Row]:
     rows = call.listings.all(_groups(call, company_id, type, None), order_by)
     return [call.rows.package_group(row) for row in rows]
 

@@ -188,9 +188,15 @@ def _rules(call: Call) -> Rules:
         ("type", [Rule("format", one_of("cc", "ach", "other"), "Invalid transaction type.")]),
         ("transaction_type_id", [Rule("exists", known("transaction_types"), "Invalid type ID.", if_set=True)]),
         ("gateway_id", [Rule("exists", known("gateways"), "Invalid gateway.", if_set=True)]),
-        ("transaction_id", [Rule("length", at_most(128), "The transaction ID may not exceed 128 characters.", if_set=True)]),
+        (
+            "transaction_id",
+            [Rule("length", at_most(128), "The transaction ID may not exceed 128 characters.", if_set=True)],
+        ),
         ("parent_transaction_id", [Rule("length", at_most(128), None, if_set=True)]),
-        ("reference_id", [Rule("length", at_most(128), "The reference ID may not exceed 128 characters.", if_set=True)]),
+        (
+            "reference_id",
+            [Rule("length", at_most(128), "The reference ID may not exceed 128 characters.", if_set=True)],
+        ),
         ("message", [Rule("length", at_most(255), "The message may not exceed 255 characters.", if_set=True)]),
         ("status", [Rule("format", one_of(*STATUSES), "Invalid transaction status.", if_set=True)]),
         ("date_added", [Rule("format", not_future, "The date may not be in the future.", if_set=True)]),

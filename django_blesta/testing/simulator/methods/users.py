@@ -9,6 +9,7 @@ from django_blesta.testing.simulator import php
 from django_blesta.testing.simulator.calls import Call, method
 from django_blesta.testing.simulator.php import Array
 from django_blesta.testing.simulator.rules import Rule, Rules, blank_or, check, email, filled, one_of
+from django_blesta.testing.simulator.state import Row
 
 
 @method("Users", "get")
@@ -83,8 +84,10 @@ def edit(call: Call, user_id: int, vars: Array, validate_pass: bool = False) -> 
     password = ("current_password", [Rule("matches", right, "Invalid password.")])
     own = rules(call, values, edit=True, user_id=user_id)
     check(values, (known, *([password] if validate_pass else []), *own))
-    changes = {
-        name: values[name] for name in ("username", "two_factor_mode", "two_factor_key", "two_factor_pin") if name in values
+    changes: Row = {
+        name: values[name]
+        for name in ("username", "two_factor_mode", "two_factor_key", "two_factor_pin")
+        if name in values
     }
     if "recovery_email" in values:
         changes["recovery_email"] = values["recovery_email"] or None
