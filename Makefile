@@ -8,7 +8,8 @@ BASE_PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 py
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
+# -qq: a mirror's grumbling is not our news; errors are still shown.
+PIP := $(PYTHON) -m pip -qq --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -33,13 +34,13 @@ $(VENV)/base.stamp: pyproject.toml
 $(VENV)/test.stamp: $(VENV)/base.stamp
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --group test
-	@if command -v mariadb_config mysql_config >/dev/null 2>&1; then \
+	@if { command -v mariadb_config || command -v mysql_config; } >/dev/null 2>&1; then \
 		$(PIP) install --group mariadb || { \
 			echo "The MariaDB driver could not be built, so nothing will be tested on MariaDB."; test -z "$$CI"; }; \
 	else \
 		echo "No MariaDB client headers here, so nothing will be tested on MariaDB."; test -z "$$CI"; \
 	fi
-	@if command -v chromium google-chrome >/dev/null 2>&1; then $(PIP) install --group browser; fi
+	@if { command -v chromium || command -v google-chrome; } >/dev/null 2>&1; then $(PIP) install --group browser; fi
 	@touch $@
 
 $(VENV)/check.stamp: $(VENV)/test.stamp
@@ -109,6 +110,6 @@ wheel: $(VENV)/base.stamp
 	@rm -rf dist .venv-wheel
 	@$(PIP) wheel --no-deps --wheel-dir dist .
 	@$(PYTHON) -m venv .venv-wheel
-	@.venv-wheel/bin/python -m pip --quiet --disable-pip-version-check install dist/*.whl
+	@.venv-wheel/bin/python -m pip -qq --disable-pip-version-check install dist/*.whl
 	@.venv-wheel/bin/python .ci/check_wheel.py dist/*.whl
 	@rm -rf .venv-wheel

@@ -1,4 +1,6 @@
-"""The suite on every supported pair of Python and Django: `make matrix`, or `make matrix ARGS="-s 'tests-3.12(django=\\'6.0\\')'"`.
+"""The suite on every supported pair of Python and Django: `make matrix`.
+
+`make matrix ARGS="--list"` shows the sessions; `ARGS="-t django-6.1"` or `ARGS="-t python-3.13"` picks some.
 
 Runs on the database that `BLESTA_TEST_DATABASE` names, or the best that answers. A Python that the machine lacks is
 skipped.
@@ -13,9 +15,11 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 
 # Django 6 needs Python 3.12. The range takes the newest patch release of each.
+SUPPORTED = {"5.2": ("3.11", "3.12", "3.13"), "6.0": ("3.12", "3.13"), "6.1": ("3.12", "3.13")}
 PAIRS = [
-    *((python, "5.2") for python in ("3.11", "3.12", "3.13")),
-    *((python, django) for django in ("6.0", "6.1") for python in ("3.12", "3.13")),
+    nox.param(python, django, tags=[f"django-{django}", f"python-{python}"])
+    for django, pythons in SUPPORTED.items()
+    for python in pythons
 ]
 
 

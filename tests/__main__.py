@@ -57,11 +57,12 @@ def main(words: list[str]) -> int:
         code, last = planned_pass.run(words)
         fine = code == 0 or (code == NO_TESTS_COLLECTED and bool(words))
         failed = failed or not fine
-        lines.append(f"{'passed' if fine else 'FAILED'}  {planned_pass.title}: {last} [{time.monotonic() - started:.0f} s]")
+        verdict = "passed " if fine else "FAILED "
+        lines.append(f"{verdict} {planned_pass.title}: {last} [{time.monotonic() - started:.0f} s in all]")
     for database, reason in absent.items():
         failed = failed or must_have_everything()
-        word = "FAILED" if must_have_everything() else "skipped"
-        lines.append(f"{word}  {database}: it does not answer here: {reason}")
+        word = "FAILED " if must_have_everything() else "skipped"
+        lines.append(f"{word} {database}: it does not answer here: {reason}")
     print("\n=== summary", *lines, sep="\n", flush=True)
     return int(failed)
 
