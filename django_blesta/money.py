@@ -16,7 +16,7 @@ def written(amount: Decimal | None, currency: str = "") -> str:
     """
     if amount is None:
         return ""
-    plain = f"{amount:f}"
+    plain = f"{amount or Decimal():f}"  # a negative zero is a zero
     _, _, fraction = plain.partition(".")
     places = max(2, len(fraction.rstrip("0")))
     number = formats.number_format(plain, decimal_pos=places, use_l10n=True, force_grouping=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_blesta.models import Company, Currency
 from django_blesta.models.words import label_for
 
-Lookups = list[tuple[Any, str | Promise]]
+Lookups: TypeAlias = list[tuple[str, Any]]
 
 
 class GoneFilter(admin.SimpleListFilter):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -77,15 +77,15 @@ class MirrorAdmin(ReadOnlyAdmin):
     model has an `x_label` for a column `x_word`; `row` is the row's own name, marked when the row is gone.
     """
 
-    list_display: Sequence[Any] = ("row",)
-    list_filter: Sequence[Any] = (GoneFilter,)
-    ordering = ("-pk",)
+    list_display: Any = ("row",)
+    list_filter: ClassVar[Any] = (GoneFilter,)
+    ordering: ClassVar[Any] = ("-pk",)
     change_form_template = "django_blesta/admin/mirror.html"
     related: ClassVar[tuple[Related, ...]] = ()
     currencies: ClassVar[dict[str, str]] = {}
     """Amount to the path of its currency, where that is not the row's own `currency`."""
     facts: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
-    """The page of one row, top to bottom, a tuple for what stands on one line; columns left out follow by themselves."""
+    """The page of one row, top to bottom; a tuple stands on one line, and columns left out follow by themselves."""
     reads_in_list: ClassVar[tuple[str, ...]] = ()
     """Foreign keys that a list needs beyond those whose links it shows."""
 
@@ -101,7 +101,9 @@ class MirrorAdmin(ReadOnlyAdmin):
                 setattr(self, f"{field.name}_money", _column(partial(self._money, field.name), field))
             elif hasattr(model, f"{field.name}_label"):
                 setattr(self, f"{field.name}_word", _column(partial(self._word, field.name), field))
-        self.list_select_related = self._joined(self.list_display) or False
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        return self._joined(self.list_display) or False
 
     def _joined(self, columns: Iterable[Any]) -> tuple[str, ...]:
         """The foreign keys that rows with these columns read: one query then fetches them all."""
@@ -142,7 +144,7 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("known as of"))
     def known_as_of(self, obj: Mirror) -> str:
-        return formats.localize(timezone.template_localtime(as_of(obj)))
+        return formats.localize(timezone.localtime(as_of(obj)))
 
     # The page of one row
 
@@ -213,9 +215,8 @@ class MirrorAdmin(ReadOnlyAdmin):
         for field in self.model._meta.concrete_fields:
             if isinstance(field, MirrorForeignKey):
                 key = request.GET.get(f"{field.name}__{field.target_field.name}__exact", "")
-                parent = field.related_model
-                if key.isdecimal() and len(key) < 19 and isinstance(parent, type) and issubclass(parent, models.Model):
-                    named = parent._default_manager.filter(pk=key).first()
+                if key.isdecimal() and len(key) < 19:
+                    named = field.related_model._default_manager.filter(pk=key).first()
                     return f"{capfirst(str(field.verbose_name))}: {named or '#' + key}"
         return None
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +15,7 @@ from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 
 
-def mirror_labels() -> dict[str, str | Promise]:
+def mirror_labels() -> dict[str, str]:
     """The name under which journals hold a mirror, to the words for it."""
     return {model._meta.label_lower: capfirst(str(model._meta.verbose_name_plural)) for model in mirrors()}
 
@@ -29,7 +28,7 @@ class ResourceFilter(admin.SimpleListFilter):
     title = _("resource")
     parameter_name = "resource"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str | Promise]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return list(mirror_labels().items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

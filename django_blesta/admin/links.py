@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -34,6 +35,14 @@ def installations() -> list[str]:
     return [alias for alias in conf.aliases() if alias in settings.DATABASES] or [DEFAULT_DB_ALIAS]
 
 
+class ClientSelect(AutocompleteSelect):
+    """Shows a forged choice again as no choice; Django's own would ask the database for it."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
+        numbers = [one for one in value if one.isascii() and one.isdecimal() and len(one) < 19]
+        return super().optgroups(name, numbers, attr)
+
+
 class ClientLinkForm(_ModelForm):
     """Asks for a client of the mirror; with several installations, which one, and the client's id there."""
 
@@ -45,7 +54,7 @@ class ClientLinkForm(_ModelForm):
     client = _ClientChoice(
         queryset=Client.objects.none(),
         label=_("client"),
-        widget=AutocompleteSelect(Contact._meta.get_field("client"), admin.site),
+        widget=ClientSelect(Contact._meta.get_field("client"), admin.site),
         help_text=_("Search by number, name, company or e-mail."),
     )
 
@@ -53,7 +62,7 @@ class ClientLinkForm(_ModelForm):
         super().__init__(*args, **kwargs)
         aliases = installations()
         if aliases == [DEFAULT_DB_ALIAS]:
-            del self.fields["using"]
+            self.fields.pop("using", None)
             client = self.fields["client"]
             assert isinstance(client, forms.ModelChoiceField)  # noqa: S101  (declared above)
             client.queryset = Client.objects.present()

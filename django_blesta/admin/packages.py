@@ -38,7 +38,7 @@ class PackagePricingAdmin(MirrorAdmin):
     search_fields = ("package__name",)
     facts = (
         "package_link",
-        ("term", "period_word", "currency"),
+        ("term_word", "period", "currency"),
         ("price_money", "price_renews_money", "price_transfer_money"),
         ("setup_fee_money", "cancel_fee_money"),
         ("id", "pricing_id", "company_link"),

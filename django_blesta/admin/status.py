@@ -55,7 +55,7 @@ class StatusAdmin(ReadOnlyAdmin):
             "quarantine_link": link(QuarantinedRow),
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as the admin's own views do
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "django_blesta/admin/status.html", context)
 
     def _last_runs(self, using: str) -> list[SyncRun]:
