@@ -134,9 +134,10 @@ class TestTrouble:
         runs = sync.run()
         count = len(blesta.state.tables["invoices"])
         assert Invoice.objects.count() == count - 2
-        assert list(
-            QuarantinedRow.objects.order_by("remote_id").values_list("remote_id", "column", "code")
-        ) == [("3", "total", "not-a-number"), ("4", "id_code", "too-long")]
+        assert list(QuarantinedRow.objects.order_by("remote_id").values_list("remote_id", "column", "code")) == [
+            ("3", "total", "not-a-number"),
+            ("4", "id_code", "too-long"),
+        ]
         invoices = next(run for run in runs if run.resource == "django_blesta.invoice")
         assert (invoices.state, invoices.quarantined) == (SyncRun.State.COMPLETE, 2)
         assert "twelve" not in str(list(QuarantinedRow.objects.values()))
