@@ -62,7 +62,7 @@ def web_site() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("blesta_simulator", [{"clients": 6, "seed": 4}], indirect=True)
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 15, "seed": 4}], indirect=True)
 class TestOutput:
     def test_ends_with_a_table_that_adds_up(self, blesta):
         text = run()

@@ -101,7 +101,8 @@ class TestCompanies:
     def test_only_the_configured_company_is_stored(self, blesta, settings, scoped):
         blesta.switches.lists_scoped = scoped
         user, key = blesta.credentials[2]
-        settings.BLESTA = {"URL": blesta.url, "COMPANIES": {2: {"USER": user, "KEY": key}}}
+        only = {2: {"USER": user, "KEY": key}}
+        settings.BLESTA = {"URL": blesta.url, "COMPANIES": only, "REQUESTS_PER_SECOND": None}
         runs = sync.run()
         assert states(runs) == {SyncRun.State.COMPLETE}, [(run.resource, run.error) for run in runs]
         assert list(Company.objects.values_list("pk", flat=True)) == [2]

@@ -54,7 +54,8 @@ def invoice(pk: int, total: str, *, lines: list[tuple[int, str]] | None = None, 
     return row
 
 
-def put(model: Any, *rows: Incoming, fence: int = 10, at: datetime = NOON, confirming: bool = False
+def put(
+    model: Any, *rows: Incoming, fence: int = 10, at: datetime = NOON, confirming: bool = False
 ) -> tuple[int, int, int, int]:
     tally = store(model, rows, fence=fence, fetched_at=at, using=USING, confirming=confirming)
     assert tally.refused == []
