@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     _DecimalField = models.DecimalField[Any, Any]
     _CharField = models.CharField[str, str]
+    _Descriptor = ForwardManyToOneDescriptor[Any]
 else:  # Django's field classes take no parameters at run time
     _DecimalField = models.DecimalField
     _CharField = models.CharField
+    _Descriptor = ForwardManyToOneDescriptor
 
 
 class MoneyField(_DecimalField):
@@ -87,7 +89,7 @@ class TranslationsField(models.JSONField):
         return dict(sorted(pairs.items()))
 
 
-class _MissingParentIsNone(ForwardManyToOneDescriptor):
+class _MissingParentIsNone(_Descriptor):
     """A child may arrive before its parent, or outlive it: reading the parent then gives None, not an exception."""
 
     def get_object(self, instance: models.Model) -> Any:
@@ -146,8 +148,7 @@ class MirrorQuerySet(models.QuerySet[Any]):
         dangling = models.Q()
         for field in self.model._meta.concrete_fields:
             if isinstance(field, MirrorForeignKey):
-                parent = cast("type[models.Model]", field.related_model)
-                parents = parent._base_manager.filter(pk=models.OuterRef(field.attname))
+                parents = field.related_model._base_manager.filter(pk=models.OuterRef(field.attname))
                 dangling |= models.Q(**{f"{field.attname}__isnull": False}) & ~models.Q(models.Exists(parents))
         return self.filter(dangling) if dangling else self.none()
 

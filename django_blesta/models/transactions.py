@@ -102,7 +102,7 @@ class Transaction(Mirror):
         """What of an approved payment no invoice has used, in its currency; None while Blesta does not say."""
         if self.status != "approved" or self.applied_amount is None:
             return None
-        return self.amount - self.applied_amount
+        return Decimal(self.amount - self.applied_amount)
 
     @property
     def status_label(self) -> str | Promise:

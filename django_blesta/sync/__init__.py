@@ -1,0 +1,88 @@
+"""Read Blesta into the mirror: `run` for many rows, `refresh` for one. The only writer of mirrors."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+from django.utils import timezone
+
+from django_blesta import conf
+from django_blesta.exceptions import Denied, NotConfigured, Unavailable
+from django_blesta.models import Company, Mirror, SyncRun
+from django_blesta.resources import resource_of
+from django_blesta.sync.fence import draw
+from django_blesta.sync.passes import Pass, Progress, Silence, get_row
+from django_blesta.sync.plan import Scope, in_order, scopes
+from django_blesta.sync.rows import map_rows, quarantine, release
+from django_blesta.sync.store import store
+
+__all__ = ["Progress", "refresh", "run"]
+
+
+def run(
+    chosen: Iterable[type[Mirror]] | None = None,
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+    company_ids: Iterable[int] | None = None,
+    cause: str = "command",
+    details: bool = True,
+    scoped: bool = True,
+    progress: Progress | None = None,
+) -> list[SyncRun]:
+    """Walk the chosen mirrors (all by default) of one installation and return a finished `SyncRun` for each.
+
+    `details=False` leaves out the single `get` of changed rows, `scoped=False` what costs a request per parent.
+    What befalls one resource is on its run. What befalls them all (wrong key, maintenance, no connection, a mistake
+    in the setting) is raised, after the run it struck was recorded; what had been stored stays.
+    """
+    batch = uuid.uuid4()
+    runs: list[SyncRun] = []
+    models = in_order(chosen)
+    for scope in scopes(using, company_ids):
+        page_size = 0
+        for model in models:
+            if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
+                continue
+            work = Pass(
+                model, scope, batch, cause, details=details, page_size=page_size, progress=progress or Silence()
+            )
+            runs.append(work.run())
+            page_size = max(page_size, work.page_size)
+            if isinstance(work.failure, Denied | NotConfigured) or (
+                isinstance(work.failure, Unavailable) and work.failure.reason != "failing"
+            ):
+                raise work.failure
+    return runs
+
+
+def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, cause: str = "refresh") -> bool:
+    """Fetch one row whole and store it; False where Blesta shows no such row to the companies we know.
+
+    A row that is missing is not marked gone here: absence is judged by a complete run only.
+    """
+    held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
+    for scope in _scopes_for(using, held):
+        fence, before = draw(using), timezone.now()
+        row = get_row(model, pk, scope)
+        if row is None:
+            continue
+        mapped = map_rows(model, [row], scope, whole=True)
+        quarantine(model, mapped.unfit, at=before, using=using)
+        if mapped.incoming:
+            store(model, mapped.incoming, fence=fence, fetched_at=before, using=using)
+            release(model, [incoming.key for incoming in mapped.incoming], using=using)
+            return True
+    return False
+
+
+def _scopes_for(using: str, company_id: int | None) -> list[Scope]:
+    """The companies under which to look for a row, without asking Blesta for what the mirror already knows."""
+    named = [company for company in conf.installation(using).companies if company is not None]
+    known = named or list(Company.objects.using(using).values_list("pk", flat=True))
+    if not known:
+        return scopes(using)
+    likely = [company_id] if company_id in known else sorted(known)
+    return [Scope(using, company, not named, frozenset(known)) for company in likely]

@@ -1,0 +1,123 @@
+"""What a run covers, and in which order: parents before the rows that are reached or placed through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from django.db import models
+
+from django_blesta import conf
+from django_blesta.connection import Connection, connection_for, identifier_from
+from django_blesta.exceptions import NotConfigured
+from django_blesta.models import Company, Mirror, MirrorForeignKey, mirrors
+from django_blesta.resources import resource_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One company of one installation. `alone` says that Blesta shows no other company to this key."""
+
+    using: str
+    company_id: int
+    alone: bool
+    configured: frozenset[int]
+
+    @property
+    def connection(self) -> Connection:
+        return connection_for(self.using, self.company_id)
+
+
+def scopes(using: str, company_ids: Iterable[int] | None = None) -> list[Scope]:
+    """Ask Blesta which companies there are, and match them with the setting.
+
+    Raise NotConfigured where a configured company does not exist, or where the setting names none and there are
+    several: which one a key enters is nowhere told.
+    """
+    installation = conf.installation(using)
+    known = [company for company in installation.companies if company is not None]
+    asking = connection_for(using, known[0] if known else None)
+    call = resource_of(Company)
+    assert call.listing is not None  # noqa: S101  (the declaration above this module says so)
+    shown: set[int] = set()
+    page = 1
+    while True:
+        rows = asking.read(call.remote, call.listing.method, {"page": page, "order_by": {"id": "ASC"}})
+        ids = {identifier_from(row.get("id")) for row in rows}
+        fresh = {one for one in ids if one is not None} - shown
+        if not fresh:
+            break
+        shown |= fresh
+        page += 1
+    if not known:
+        if len(shown) != 1:
+            raise NotConfigured(
+                f"Blesta shows {len(shown)} companies to this key. Name yours: "
+                f'BLESTA[{using!r}]["COMPANIES"] = {{id: {{"USER": …, "KEY": …}}}}, with ids of {sorted(shown)}.'
+            )
+        known = list(shown)
+    missing = sorted(set(known) - shown)
+    if missing:
+        raise NotConfigured(f"Blesta shows no company {missing[0]} to this key; it shows {sorted(shown)}.")
+    wanted = known if company_ids is None else list(company_ids)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise NotConfigured(f"BLESTA[{using!r}] has no company {unknown[0]}; it has {sorted(known)}.")
+    configured = frozenset(known)
+    return [Scope(using, company, len(shown) == 1, configured) for company in sorted(wanted)]
+
+
+def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]:
+    """The chosen mirrors (all of them by default) that are fetched for themselves, each after what it depends on."""
+    wanted = list(mirrors() if chosen is None else chosen)
+    ordered: list[type[Mirror]] = []
+    visiting: set[type[Mirror]] = set()
+
+    def visit(model: type[Mirror]) -> None:
+        if model in ordered or model in visiting:
+            return
+        visiting.add(model)
+        for needed in _needed_by(model):
+            visit(needed)
+        ordered.append(model)
+
+    for model in wanted:
+        visit(model)
+    return [model for model in ordered if model in wanted and not resource_of(model).embedded_in]
+
+
+def _needed_by(model: type[Mirror]) -> list[type[Mirror]]:
+    resource = resource_of(model)
+    names = {resource.parent, resource.company} - {"", "key", "self"}
+    needed = [_target(model, name) for name in sorted(names)]
+    needed += [_source(reference)[0] for reference in resource.reached_by]
+    return needed
+
+
+def _target(model: type[Mirror], name: str) -> type[Mirror]:
+    return cast("type[Mirror]", cast("MirrorForeignKey", model._meta.get_field(name)).related_model)
+
+
+def _source(reference: str) -> tuple[type[Mirror], str]:
+    """`"Client.user"` to the model and the attname of its column."""
+    name, _, column = reference.partition(".")
+    model = next(one for one in mirrors() if one.__name__ == name)
+    return model, cast("models.Field[object, object]", model._meta.get_field(column)).attname
+
+
+def parents_of(model: type[Mirror], scope: Scope) -> list[int]:
+    """Ids of the present parents under which a scoped listing is asked."""
+    parent = _target(model, resource_of(model).parent)
+    rows = parent._base_manager.using(scope.using).filter(gone_at__isnull=True, company_id=scope.company_id)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def referenced_by(model: type[Mirror], scope: Scope) -> list[int]:
+    """Ids that other mirrors name, for a resource that Blesta does not list."""
+    ids: set[int] = set()
+    for reference in resource_of(model).reached_by:
+        source, attname = _source(reference)
+        rows = source._base_manager.using(scope.using).filter(gone_at__isnull=True, company_id=scope.company_id)
+        ids.update(rows.exclude(**{attname: None}).values_list(attname, flat=True).distinct())
+    return sorted(ids)

@@ -1,0 +1,193 @@
+"""From Blesta's rows to rows of ours: converted, placed in a company, or quarantined with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from django.db import models
+
+from django_blesta.connection import Unreadable, identifier_from
+from django_blesta.models import Mirror, QuarantinedRow
+from django_blesta.resources import Converted, Unfit, detail_mapping, resource_of, row_mapping
+from django_blesta.sync.plan import Scope
+from django_blesta.sync.store import Incoming
+
+MAX_NAMES = 100
+
+
+@dataclass(slots=True)
+class Mapped:
+    """What a page of rows became. `drift` counts, per column, the rows that did not carry it."""
+
+    incoming: list[Incoming] = field(default_factory=list)
+    unfit: list[tuple[str, Unfit, Mapping[str, Any]]] = field(default_factory=list)
+    foreign: int = 0
+    drift: dict[str, int] = field(default_factory=dict)
+
+
+def map_rows(
+    model: type[Mirror],
+    rows: Iterable[Mapping[str, Any]],
+    scope: Scope,
+    *,
+    whole: bool = False,
+    given: Mapping[str, Any] | None = None,
+) -> Mapped:
+    """Convert rows and keep those of the scope's company; `given` are columns that the request itself fixes.
+
+    `whole` rows come from a single `get` and carry the detail tier and the children too.
+    """
+    mapped = Mapped()
+    converted: list[tuple[Mapping[str, Any], Incoming]] = []
+    for row in rows:
+        try:
+            converted.append((row, _convert(model, row, whole, given or {}, mapped.drift)))
+        except Unfit as error:
+            mapped.unfit.append((_name_of(model, row), error, row))
+    companies = _companies(model, [incoming for _, incoming in converted], scope)
+    for row, incoming in converted:
+        company = _own_company(model, row, incoming) or companies.get(incoming.key)
+        if company is None and resource_of(model).company in {"", "key"}:
+            company = scope.company_id if resource_of(model).company else None
+        elif company is None and scope.alone:
+            # A child may arrive before its parent; where there is one company only, it is that company's.
+            company = scope.company_id
+        elif company != scope.company_id:
+            mapped.foreign += 1
+            continue
+        incoming.company_id = company
+        for children in incoming.children.values():
+            for child in children:
+                child.company_id = company
+        mapped.incoming.append(incoming)
+    return mapped
+
+
+def _convert(
+    model: type[Mirror], row: Mapping[str, Any], whole: bool, given: Mapping[str, Any], drift: dict[str, int]
+) -> Incoming:
+    resource = resource_of(model)
+    converted = row_mapping(model).convert({**row, **given} if given else row)
+    for name in converted.absent:
+        drift[name] = drift.get(name, 0) + 1
+    key = tuple(converted.values.get(_attname(model, name)) for name in resource.key)
+    if key[-1] is None:
+        raise Unfit(resource.key[-1], "missing", "Blesta's row has no id.")
+    incoming = Incoming(key, converted, None, whole=whole)
+    if whole:
+        _add_detail(model, incoming, row, drift)
+    return incoming
+
+
+def _add_detail(model: type[Mirror], incoming: Incoming, row: Mapping[str, Any], drift: dict[str, int]) -> None:
+    tier = detail_mapping(model)
+    incoming.detail = tier.convert(row)
+    for name in incoming.detail.absent:
+        drift[name] = drift.get(name, 0) + 1
+    digests: list[Any] = []
+    for related, name in resource_of(model).detail.children.items():
+        if name not in row:
+            drift[name] = drift.get(name, 0) + 1
+            continue
+        children = _children(model, incoming, related, name, row[name])
+        incoming.children[related] = children
+        digests.append((related, [(child.key, child.row.digest) for child in children]))
+    incoming.detail_digest = tier.digest(incoming.detail.values, digests)
+
+
+def _children(model: type[Mirror], parent: Incoming, related: str, name: str, value: Any) -> list[Incoming]:
+    if not value:
+        return []
+    rows = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unfit(related, "not-a-list", f"{name} is expected as a list of maps.")
+    relation = cast("models.ForeignObjectRel", model._meta.get_field(related))
+    child = cast("type[Mirror]", relation.related_model)
+    reference = cast("models.ForeignKey[Any, Any]", relation.remote_field).attname
+    key = [_attname(child, part) for part in resource_of(child).key]
+    children = []
+    for position, row in enumerate(rows):
+        try:
+            converted = row_mapping(child).convert(row)
+        except Unfit as error:
+            # Half a set of children would be a lie about the parent, so the whole detail is held back.
+            raise Unfit(f"{related}[{position}].{error.column}", error.code, error.sentence) from None
+        values = {**converted.values, reference: parent.key[0]}
+        digest = row_mapping(child).digest(values)
+        children.append(Incoming(tuple(values.get(part) for part in key), Converted(values, (), digest), None))
+    return children
+
+
+def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming) -> int | None:
+    if resource_of(model).company == "self":
+        return int(incoming.key[0])
+    named = incoming.row.values.get("company_id")
+    if named is None:
+        try:
+            named = identifier_from(row.get("company_id"))
+        except Unreadable:
+            return None
+    return named
+
+
+def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
+    """The company of each row, through the foreign key that the declaration names."""
+    name = resource_of(model).company
+    if name in {"", "key", "self"} or not batch:
+        return {}
+    reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
+    parent = cast("type[Mirror]", reference.related_model)
+    ids = {incoming.row.values.get(reference.attname) for incoming in batch} - {None}
+    known = dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
+    found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
+    return {key: company for key, company in found.items() if company is not None}
+
+
+def quarantine(
+    model: type[Mirror], unfit: Sequence[tuple[str, Unfit, Mapping[str, Any]]], *, at: datetime, using: str
+) -> None:
+    label = model._meta.label_lower
+    for remote_id, error, row in unfit:
+        names = {str(name)[:100]: type(value).__name__ for name, value in list(row.items())[:MAX_NAMES]}
+        QuarantinedRow.objects.using(using).update_or_create(
+            resource=label,
+            remote_id=remote_id,
+            defaults={
+                "column": error.column[:100],
+                "code": error.code[:50],
+                "sentence": error.sentence[:500],
+                "names": names,
+                "last_seen_at": at,
+            },
+        )
+
+
+def release(model: type[Mirror], keys: Iterable[tuple[Any, ...]], *, using: str) -> int:
+    """Forget quarantined rows that fit by now."""
+    entries = QuarantinedRow.objects.using(using).filter(resource=model._meta.label_lower)
+    held = dict(entries.values_list("remote_id", "pk"))
+    if not held:
+        return 0
+    fitting = [held[name] for name in (_joined(key) for key in keys) if name in held]
+    return entries.filter(pk__in=fitting).delete()[0] if fitting else 0
+
+
+def _joined(key: tuple[Any, ...]) -> str:
+    return "/".join(str(part) for part in key)[:100]
+
+
+def _name_of(model: type[Mirror], row: Mapping[str, Any]) -> str:
+    """How to find the row in Blesta: its id, or what stands for it; never another value."""
+    columns = resource_of(model).fields.columns
+    parts = []
+    for name in resource_of(model).key:
+        value = row.get(columns.get(name, name))
+        parts.append(str(value) if isinstance(value, int | str) and str(value).strip() else "?")
+    return "/".join(parts)[:100]
+
+
+def _attname(model: type[Mirror], name: str) -> str:
+    return cast("models.Field[Any, Any]", model._meta.get_field(name)).attname
