@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,4 @@ def _sqlite(environ: Mapping[str, str]) -> dict[str, Any]:
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
-        # A file, not memory: threads and worker processes of a test must see the same rows.
-        "TEST": {"NAME": str(Path(tempfile.gettempdir()) / f"test_{DATABASE_NAME}.sqlite3")},
     }

@@ -28,6 +28,16 @@ _seconds_by_folder: defaultdict[str, float] = defaultdict(float)
 _tests_by_folder: defaultdict[str, int] = defaultdict(int)
 
 
+# A model, a run or an operation is right only when it is right on every database that is supported.
+FLOORS_ON_EVERY_DATABASE = {"models", "sync", "operations"}
+
+
+def folder_of(nodeid: str) -> str:
+    """The folder below tests/, "." for a file that stands directly in it."""
+    parts = Path(nodeid.split("::", 1)[0]).parts
+    return parts[1] if len(parts) > 2 else "."
+
+
 def pytest_report_header() -> list[str]:
     chosen = os.environ["BLESTA_TEST_DATABASE"]
     why = os.environ.get("BLESTA_TEST_DATABASE_WHY", "BLESTA_TEST_DATABASE says so")
@@ -41,12 +51,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("broker", names, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test for PostgreSQL alone is skipped elsewhere; a test of anything else runs on whatever was chosen."""
-    if os.environ["BLESTA_TEST_DATABASE"] != "postgresql":
-        for item in items:
-            if item.get_closest_marker("postgresql"):
+    """Marks what runs where: whole floors that live on the database are proved on each, and a test that is marked
+    `postgresql` runs nowhere else."""
+    on_postgresql = os.environ["BLESTA_TEST_DATABASE"] == "postgresql"
+    for item in items:
+        if item.get_closest_marker("postgresql"):
+            if not on_postgresql:
                 item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
+        elif folder_of(item.nodeid) in FLOORS_ON_EVERY_DATABASE:
+            item.add_marker(pytest.mark.every_database)
 
 
 @pytest.fixture
@@ -137,8 +152,7 @@ def _remove_traces(broker: Broker) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    parts = Path(report.nodeid.split("::", 1)[0]).parts
-    folder = parts[1] if len(parts) > 2 else "."
+    folder = folder_of(report.nodeid)
     _seconds_by_folder[folder] += report.duration
     if report.when == "call":
         _tests_by_folder[folder] += 1

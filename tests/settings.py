@@ -7,7 +7,10 @@ shares it.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 
 from tests.surroundings import must_have_everything, why_not_postgresql
 
@@ -22,3 +25,11 @@ from testproject.settings import *  # noqa: F403  (the choice above must come fi
 
 # Hashing a password properly costs more than most tests do.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if os.environ["BLESTA_TEST_DATABASE"] == "sqlite":
+    # A file, not memory: the threads and worker processes of a test must see the same rows. In a folder of this run's
+    # own, since the write-ahead log that a killed run leaves behind would be replayed into the next one's database.
+    if "BLESTA_TEST_SQLITE_FOLDER" not in os.environ:
+        os.environ["BLESTA_TEST_SQLITE_FOLDER"] = tempfile.mkdtemp(prefix="django_blesta_")
+        atexit.register(shutil.rmtree, os.environ["BLESTA_TEST_SQLITE_FOLDER"], ignore_errors=True)
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["BLESTA_TEST_SQLITE_FOLDER"], "test.sqlite3")}  # noqa: F405  (from the settings above)

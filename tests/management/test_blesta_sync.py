@@ -1,0 +1,113 @@
+"""The command as a person meets it: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_blesta.models import Client, Invoice, SyncRun
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("blesta_sync", *arguments, stdout=out, stderr=out, **options)
+    return out.getvalue()
+
+
+def refusal(*arguments: str) -> str:
+    with pytest.raises(CommandError) as raised:
+        run(*arguments)
+    assert raised.value.returncode != 0
+    return str(raised.value)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 6, "seed": 4}], indirect=True)
+class TestOutput:
+    def test_ends_with_a_table_that_adds_up(self, blesta):
+        text = run()
+        table = [line.split() for line in text.splitlines() if re.match(r"(invoice|client|total) ", line)]
+        rows = {words[0]: words for words in table}
+        assert rows["invoice"][2:5] == ["complete", *[str(len(blesta.state.tables["invoices"]))] * 2]
+        assert int(rows["total"][1]) == sum(run.fetched for run in SyncRun.objects.all())
+        assert "invoices: " in text
+
+    def test_chosen_resources_only(self, blesta):
+        run("client")
+        assert Client.objects.exists()
+        assert not Invoice.objects.exists()
+
+    def test_rows_only_asks_for_no_single_row(self, blesta):
+        run("--rows-only")
+        assert Invoice.objects.exists()
+        assert {request[2] for request in blesta.requests} <= {"getList", "getListCount", "getTypes", "getAll"}
+
+    def test_unknown_resource_names_the_known_ones(self, blesta):
+        assert "invoice" in refusal("invoics")
+
+    def test_not_complete_is_an_error(self, blesta):
+        blesta.switches.empty_page = 1
+        message = refusal("invoice")
+        assert "invoice: " in message
+
+
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 2, "seed": 4}], indirect=True)
+class TestMistakes:
+    """Each mistake gives one sentence that says what is wrong, and no traceback."""
+
+    def test_no_key(self, blesta, settings):
+        settings.BLESTA = {"URL": blesta.url, "USER": blesta.user}
+        assert "KEY" in refusal()
+
+    def test_no_setting_at_all(self, settings):
+        del settings.BLESTA
+        assert "BLESTA" in refusal()
+
+    def test_wrong_key(self, blesta, settings):
+        settings.BLESTA = {"URL": blesta.url, "USER": blesta.user, "KEY": "not-the-key"}
+        message = refusal()
+        assert re.search(r"credentials|user|key", message, re.IGNORECASE)
+        assert "not-the-key" not in message
+
+    def test_wrong_url(self, blesta, settings):
+        settings.BLESTA = {"URL": blesta.url.replace("/api/", "/billing/api/nothing/"), "USER": "a", "KEY": "b"}
+        assert len(refusal()) > 20
+
+    def test_plain_http_to_another_host(self, settings):
+        settings.BLESTA = {"URL": "http://billing.example.com/api/", "USER": "a", "KEY": "b"}
+        assert "https" in refusal()
+
+    def test_unreachable_host(self, settings):
+        settings.BLESTA = {"URL": f"http://127.0.0.1:{free_port()}/api/", "USER": "a", "KEY": "b"}
+        assert re.search(r"reach|connect", refusal(), re.IGNORECASE)
+
+    def test_maintenance(self, blesta):
+        blesta.switches.maintenance = "503"
+        assert "maintenance" in refusal()
+
+    def test_unknown_database(self, blesta):
+        assert "elsewhere" in refusal("--database", "elsewhere")
+
+    @pytest.mark.parametrize("case", ["key", "url", "unreachable"])
+    def test_message_is_one_short_paragraph(self, blesta, settings, case):
+        settings.BLESTA = {
+            "key": {"URL": blesta.url, "USER": blesta.user, "KEY": "wrong"},
+            "url": {"URL": blesta.url + "x/", "USER": blesta.user, "KEY": blesta.key},
+            "unreachable": {"URL": f"http://127.0.0.1:{free_port()}/", "USER": "a", "KEY": "b"},
+        }[case]
+        message = refusal()
+        assert "\n" not in message
+        assert len(message) < 400
+        assert "Traceback" not in message

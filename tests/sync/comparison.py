@@ -1,0 +1,279 @@
+"""The mirror beside the simulator's own rows, column by column.
+
+The table is written out, not taken from the declarations: a column that is mapped to the wrong name must show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django_blesta import models
+
+Differences = list[str]
+
+ADDRESS = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "title": "title",
+    "company": "company_name",
+    "email": "email",
+    "address1": "address1",
+    "address2": "address2",
+    "city": "city",
+    "state": "state",
+    "zip": "zip",
+    "country": "country",
+}
+
+# Blesta's name → our attribute.
+ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
+    "companies": (
+        models.Company,
+        {"id": "pk", "name": "name", "hostname": "hostname", "address": "address", "phone": "phone", "fax": "fax"},
+    ),
+    "client_groups": (
+        models.ClientGroup,
+        {"id": "pk", "company_id": "company_id", "name": "name", "description": "description", "color": "color"},
+    ),
+    "clients": (
+        models.Client,
+        {
+            "id": "pk",
+            "id_code": "id_code",
+            "user_id": "user_id",
+            "client_group_id": "client_group_id",
+            "contact_id": "contact_id",
+            "status": "status",
+            **ADDRESS,
+        },
+    ),
+    "contacts": (
+        models.Contact,
+        {
+            "id": "pk",
+            "client_id": "client_id",
+            "user_id": "user_id",
+            "contact_type": "contact_type",
+            "contact_type_id": "contact_type_ref_id",
+            "date_added": "added_at",
+            **ADDRESS,
+        },
+    ),
+    "contact_numbers": (
+        models.ContactNumber,
+        {"id": "pk", "contact_id": "contact_id", "number": "number", "type": "type", "location": "location"},
+    ),
+    "contact_types": (
+        models.ContactType,
+        {"id": "pk", "company_id": "company_id", "name": "name", "is_lang": "is_lang"},
+    ),
+    "users": (models.User, {"id": "pk", "username": "username", "two_factor_mode": "two_factor_mode"}),
+    "packages": (
+        models.Package,
+        {
+            "id": "pk",
+            "id_code": "id_code",
+            "company_id": "company_id",
+            "module_id": "module_id",
+            "name": "name",
+            "description": "description",
+            "status": "status",
+            "qty": "qty",
+            "client_qty": "client_qty",
+            "taxable": "taxable",
+            "single_term": "single_term",
+            "hidden": "hidden",
+            "prorata_day": "prorata_day",
+            "prorata_cutoff": "prorata_cutoff",
+        },
+    ),
+    "package_pricing": (
+        models.PackagePricing,
+        {
+            "id": "pk",
+            "pricing_id": "pricing_id",
+            "package_id": "package_id",
+            "term": "term",
+            "period": "period",
+            "currency": "currency",
+            "price": "price",
+            "price_renews": "price_renews",
+            "price_transfer": "price_transfer",
+            "setup_fee": "setup_fee",
+            "cancel_fee": "cancel_fee",
+        },
+    ),
+    "package_groups": (
+        models.PackageGroup,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "name": "name",
+            "description": "description",
+            "type": "type",
+            "hidden": "hidden",
+            "allow_upgrades": "allow_upgrades",
+        },
+    ),
+    "services": (
+        models.Service,
+        {
+            "id": "pk",
+            "id_code": "id_code",
+            "client_id": "client_id",
+            "parent_service_id": "parent_service_id",
+            "package_group_id": "package_group_id",
+            "pricing_id": "pricing_id",
+            "module_row_id": "module_row_id",
+            "coupon_id": "coupon_id",
+            "name": "name",
+            "qty": "qty",
+            "override_price": "override_price",
+            "override_currency": "override_currency",
+            "status": "status",
+            "suspension_reason": "suspension_reason",
+            "cancellation_reason": "cancellation_reason",
+            "date_added": "added_at",
+            "date_renews": "renews_at",
+            "date_last_renewed": "last_renewed_at",
+            "date_suspended": "suspended_at",
+            "date_canceled": "canceled_at",
+        },
+    ),
+    "invoices": (
+        models.Invoice,
+        {
+            "id": "pk",
+            "id_code": "id_code",
+            "client_id": "client_id",
+            "status": "status",
+            "currency": "currency",
+            "subtotal": "subtotal",
+            "total": "total",
+            "paid": "paid",
+            "due": "due",
+            "date_billed": "billed_at",
+            "date_due": "due_at",
+            "date_closed": "closed_at",
+            "date_autodebit": "autodebit_at",
+            "note_public": "note_public",
+            "note_private": "note_private",
+        },
+    ),
+    "invoice_lines": (
+        models.InvoiceLine,
+        {
+            "id": "pk",
+            "invoice_id": "invoice_id",
+            "service_id": "service_id",
+            "description": "description",
+            "qty": "qty",
+            "amount": "amount",
+            "order": "position",
+        },
+    ),
+    "transaction_types": (
+        models.TransactionType,
+        {"id": "pk", "name": "name", "real_name": "real_name", "type": "type", "is_lang": "is_lang"},
+    ),
+    "transactions": (
+        models.Transaction,
+        {
+            "id": "pk",
+            "client_id": "client_id",
+            "amount": "amount",
+            "currency": "currency",
+            "type": "type",
+            "transaction_type_id": "transaction_type_id",
+            "account_id": "account_id",
+            "gateway_id": "gateway_id",
+            "gateway_name": "gateway_name",
+            "transaction_id": "number",
+            "parent_transaction_id": "parent_number",
+            "reference_id": "reference",
+            "message": "message",
+            "status": "status",
+            "date_added": "added_at",
+            "applied_amount": "applied_amount",
+        },
+    ),
+}
+NATURAL: dict[str, tuple[type[models.Mirror], tuple[str, ...], dict[str, str]]] = {
+    "currencies": (
+        models.Currency,
+        ("company_id", "code"),
+        {
+            "format": "format",
+            "precision": "precision",
+            "prefix": "prefix",
+            "suffix": "suffix",
+            "exchange_rate": "exchange_rate",
+            "exchange_updated": "exchange_updated_at",
+        },
+    ),
+    "transaction_applied": (
+        models.AppliedAmount,
+        ("transaction_id", "invoice_id"),
+        {"applied_amount": "amount", "applied_date": "applied_at"},
+    ),
+}
+DETAIL_ONLY = {
+    "packages": {
+        "description", "qty", "client_qty", "taxable", "single_term", "hidden", "prorata_day", "prorata_cutoff",
+    },
+    "package_groups": {"description", "hidden", "allow_upgrades"},
+    "services": {"suspension_reason", "cancellation_reason"},
+    "invoices": {"note_public", "note_private"},
+}  # fmt: skip
+
+
+def differences(
+    simulator: Any, *, row_tier_only: bool = False, only: Callable[[dict[str, Any]], bool] = lambda row: True
+) -> Differences:
+    """Every row and column in which mirror and simulator disagree; empty when they hold the same."""
+    found: Differences = []
+    for name, (model, columns) in ROWS.items():
+        if row_tier_only and name not in LISTED:
+            continue
+        remote = {row["id"]: row for row in simulator.rows(name) if only(row)}
+        local = {row.pk: row for row in model._base_manager.all()}
+        found += [f"{name} {key}: not mirrored" for key in remote.keys() - local.keys()]
+        found += [f"{name} {key}: not in Blesta" for key in local.keys() - remote.keys()]
+        skip = DETAIL_ONLY.get(name, set()) if row_tier_only else set()
+        for key in remote.keys() & local.keys():
+            for theirs, ours in columns.items():
+                if theirs not in skip:
+                    found += _compare(f"{name} {key} {theirs}", remote[key][theirs], getattr(local[key], ours))
+    for name, (model, parts, columns) in NATURAL.items():
+        if row_tier_only and name not in LISTED:
+            continue
+        keyed = {tuple(row[part] for part in parts): row for row in simulator.rows(name) if only(row)}
+        held = {tuple(getattr(row, part) for part in parts): row for row in model._base_manager.all()}
+        found += [f"{name} {key}: in one only" for key in keyed.keys() ^ held.keys()]
+        for key in keyed.keys() & held.keys():
+            for theirs, ours in columns.items():
+                found += _compare(f"{name} {key} {theirs}", keyed[key][theirs], getattr(held[key], ours))
+    return found
+
+
+LISTED = {
+    "companies",
+    "client_groups",
+    "clients",
+    "contact_types",
+    "packages",
+    "package_groups",
+    "services",
+    "invoices",
+    "transaction_types",
+    "transactions",
+    "currencies",
+}
+
+
+def _compare(where: str, theirs: Any, ours: Any) -> Differences:
+    expected = "" if theirs is None and isinstance(ours, str) else theirs
+    if isinstance(ours, bool):
+        expected = bool(expected)
+    return [] if expected == ours else [f"{where}: {theirs!r} in Blesta, {ours!r} here"]
