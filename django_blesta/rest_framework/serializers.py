@@ -53,7 +53,7 @@ class ContactChanges(serializers.Serializer[Any]):
 
 
 class OperationSerializer(serializers.Serializer[Operation]):
-    """What came of a change; `errors` names Blesta's fields and rules."""
+    """What came of a change; `complaints` names Blesta's fields and rules."""
 
     token = serializers.CharField(read_only=True)
     kind = serializers.CharField(read_only=True)
@@ -61,7 +61,7 @@ class OperationSerializer(serializers.Serializer[Operation]):
     detail = serializers.SerializerMethodField()
     target_id = serializers.IntegerField(read_only=True)
     ids = serializers.DictField(source="result_ids", read_only=True)
-    errors = serializers.SerializerMethodField()
+    complaints = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField(read_only=True)
     finished_at = serializers.DateTimeField(read_only=True)
 
@@ -71,7 +71,7 @@ class OperationSerializer(serializers.Serializer[Operation]):
     def get_detail(self, operation: Operation) -> str:
         return str(sentence_of(operation, using=self._using))
 
-    def get_errors(self, operation: Operation) -> list[dict[str, str]]:
+    def get_complaints(self, operation: Operation) -> list[dict[str, str]]:
         return [{"blesta_field": name, "code": code} for name, code in operation.errors]
 
     @property

@@ -77,7 +77,10 @@ def _token(request: Request, in_body: str) -> str:
     # The header's draft standard has it in quotes; most senders leave them out.
     in_header = request.headers.get(IDEMPOTENCY_KEY, "").strip().removeprefix('"').removesuffix('"')
     if in_header:
-        checked = ContactChanges().fields["token"].run_validation(in_header)
+        try:
+            checked = ContactChanges().fields["token"].run_validation(in_header)
+        except ValidationError as error:
+            raise ValidationError({"token": error.detail}) from error
         if in_body not in ("", checked):
             both = ErrorDetail(str(_("The header and the body name different tokens.")), "token")
             raise ValidationError({"token": [both]})
