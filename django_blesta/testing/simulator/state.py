@@ -50,7 +50,7 @@ def money(value: Any) -> Decimal:
 def _time(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise BadRow(f"{value!r} is not an aware datetime")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    return value.astimezone(UTC).replace(microsecond=0)  # Blesta's columns hold whole seconds
 
 
 _CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {"money": money, "time": _time, "flag": int}

@@ -109,8 +109,10 @@ class Wallet:
                 self._pay(bill)
         elif scene == "two_payments" or chance < 0.045:
             first = rounded(bill.total * Decimal(self.rng.choice((3, 4, 5))) / 10, bill.precision)
-            self._pay(bill, amount=first)
-            self._pay(bill)
+            at = self._moment(bill)
+            self._pay(bill, amount=first, at=at)
+            again = min(at + timedelta(days=self.rng.randint(1, 9)), self.now - timedelta(seconds=1))
+            self._pay(bill, at=max(at, again))
         elif scene in ("credit", "credit_used") or chance < 0.06:
             self._pay(bill, extra=rounded(bill.total * Decimal("0.3"), bill.precision))
         elif scene == "refunded" or chance < 0.065:
@@ -143,7 +145,7 @@ class Wallet:
         at: datetime | None = None,
     ) -> None:
         """Use the customer's credit first, then one new payment for the rest of the bill (or for `amount` of it)."""
-        at = at or self._moment(bill)
+        at = max(at or self._moment(bill), bill.billed if also is None else also.billed)
         if self.customer.scene != "credit":
             self._use_credit(bill, at)
         want = min(amount if amount is not None else bill.total - bill.paid, bill.total - bill.paid)
@@ -159,8 +161,9 @@ class Wallet:
     def _use_credit(self, bill: Bill, at: datetime) -> None:
         for payment in self.payments:
             part = min(payment.left, bill.total - bill.paid)
-            if payment.status == "approved" and payment.currency == bill.currency and part > 0:
-                self._apply(payment, bill, part, max(at, payment.at))
+            usable = payment.status == "approved" and payment.currency == bill.currency and payment.at <= at
+            if usable and part > 0:
+                self._apply(payment, bill, part, at)
 
     def _apply(self, payment: Payment, bill: Bill, amount: Decimal, at: datetime) -> None:
         payment.applied.append((bill, amount, at))

@@ -93,7 +93,7 @@ def _orders(rng: Random, customer: Customer, now: datetime) -> list[Sale]:
         return []
     count = rng.choices((0, 1, 2, 3), weights=(5, 50, 30, 15))[0]
     if scene:
-        count = max(count, 1)
+        count = max(count, 2 if scene == "two_currencies" else 1)
     orders: list[Sale] = []
     when = customer.joined + timedelta(minutes=rng.randint(2, 90))
     for number in range(count):
@@ -102,7 +102,10 @@ def _orders(rng: Random, customer: Customer, now: datetime) -> list[Sale]:
         kind = rng.choices(("hosting", "server", "domain"), weights=(55, 18, 27))[0]
         if not number and scene in ("addon", "onetime"):
             kind = "hosting"
-        sale = _order(rng, customer, kind, when, now)
+        currency = customer.currency
+        if scene == "two_currencies" and number:
+            currency = next(code for code in customer.shop.brand.currencies if code != customer.currency)
+        sale = _order(rng, customer, kind, currency, when, now)
         orders.append(sale)
         if kind != "domain" and (rng.random() < 0.2 or (not number and scene in ("addon", "onetime"))):
             orders.append(_add_on(rng, sale, onetime=scene == "onetime"))
@@ -111,13 +114,12 @@ def _orders(rng: Random, customer: Customer, now: datetime) -> list[Sale]:
     return orders
 
 
-def _order(rng: Random, customer: Customer, kind: str, when: datetime, now: datetime) -> Sale:
+def _order(rng: Random, customer: Customer, kind: str, currency: str, when: datetime, now: datetime) -> Sale:
     """One product, one term, and by chance its later life."""
     offers = customer.shop.offers[kind]
+    if customer.scene:  # scenes need terms that last
+        offers = [o for o in offers if o.product.terms[0][1] not in ("day", "week")]
     offer = rng.choices(offers, weights=[1 if o.product.status != "active" else 6 for o in offers])[0]
-    currency = customer.currency
-    if customer.scene == "two_currencies" and rng.random() < 0.5:
-        currency = next(code for code in offer.prices if code != customer.currency)
     prices = offer.prices[currency]
     pricing = rng.choices(prices, weights=[_TERM_WEIGHTS.get((p["period"], p["term"]), 1) for p in prices])[0]
     ending = rng.choice((".com", ".org", ".de"))
@@ -239,7 +241,7 @@ def _add_items(bill: Bill, sale: Sale, begin: datetime, until: datetime | None) 
         price = sale.override
     taxes = sale.customer.taxes if sale.offer.package["taxable"] else ()
     span = "" if until is None else f" ({begin:%Y-%m-%d} – {until - timedelta(days=1):%Y-%m-%d})"
-    title = f"{sale.offer.product.name} – {sale.name}"
+    title = sale.name if sale.parent is not None else f"{sale.offer.product.name} – {sale.name}"
     bill.items.append(Item(title + span, money(sale.qty), price, taxes, sale, until))
     if not renewal and pricing["setup_fee"] > 0:
         bill.items.append(Item(f"{title}: setup", money(1), pricing["setup_fee"], taxes, sale))

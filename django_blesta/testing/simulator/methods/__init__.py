@@ -1,0 +1,35 @@
+"""Blesta's methods, one module per noun, one function per method. Importing this package registers all of them."""
+
+from __future__ import annotations
+
+from django_blesta.testing.simulator.calls import METHODS
+from django_blesta.testing.simulator.methods import (
+    client_groups,
+    clients,
+    companies,
+    contacts,
+    currencies,
+    invoice_writes,
+    invoices,
+    packages,
+    services,
+    settings,
+    transactions,
+    users,
+)
+
+__all__ = [
+    "METHODS",
+    "client_groups",
+    "clients",
+    "companies",
+    "contacts",
+    "currencies",
+    "invoice_writes",
+    "invoices",
+    "packages",
+    "services",
+    "settings",
+    "transactions",
+    "users",
+]
