@@ -17,10 +17,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta import exceptions
 from django_blesta.exceptions import (
     BlestaError,
     Denied,
+    Facts,
     FieldError,
     Misunderstood,
     NotAllowed,
@@ -68,11 +68,11 @@ NOT_UNDERSTOOD: Final = _(
 )
 INVALID: Final = _("Please correct what is marked and send it again.")
 
-_BY_REASON: Final[Mapping[str, Promise]] = {
-    "maintenance": MAINTENANCE,
-    "throttled": THROTTLED,
-    "blocked": THROTTLED,
-    IN_FLIGHT: UNDER_WAY,
+_BY_REASON: Final[Mapping[tuple[type[BlestaError], str], Promise]] = {
+    (Unavailable, "maintenance"): MAINTENANCE,
+    (Unavailable, "throttled"): THROTTLED,
+    (Unavailable, "blocked"): THROTTLED,
+    (OutcomeUnknown, IN_FLIGHT): UNDER_WAY,
 }
 # The first class that fits decides.
 _BY_CLASS: Final[tuple[tuple[type[BlestaError], str, Promise], ...]] = (
@@ -95,8 +95,8 @@ def outcome_of(error: BlestaError) -> str:
 
 def sentence_for(error: BlestaError) -> Promise:
     """One sentence for whoever asked for the change; it names no server, no path and no setting."""
-    sentence = next(sentence for kind, _outcome, sentence in _BY_CLASS if isinstance(error, kind))
-    return _BY_REASON.get(error.reason, sentence) if isinstance(error, Unavailable | OutcomeUnknown) else sentence
+    kind, _outcome, sentence = next(row for row in _BY_CLASS if isinstance(error, row[0]))
+    return _BY_REASON.get((kind, error.reason), sentence)
 
 
 def sentence_of(operation: Operation, *, using: str = DEFAULT_DB_ALIAS) -> Promise:
@@ -108,10 +108,8 @@ def sentence_of(operation: Operation, *, using: str = DEFAULT_DB_ALIAS) -> Promi
         return UNDER_WAY
     if state is Operation.State.UNKNOWN:
         return UNKNOWN
-    kind = (
-        getattr(exceptions, operation.outcome, BlestaError) if operation.outcome in exceptions.__all__ else BlestaError
-    )
-    return sentence_for(kind("", exceptions.Facts(reason=operation.reason)))
+    kind = next((kind for kind, _outcome, _sentence in _BY_CLASS if kind.__name__ == operation.outcome), BlestaError)
+    return sentence_for(kind("", Facts(reason=operation.reason)))
 
 
 @dataclass(frozen=True, slots=True)
