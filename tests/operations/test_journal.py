@@ -1,4 +1,4 @@
-"""The journal's promises where it is hard to keep them: transactions, two at once, a killed process, a lost database."""
+"""The journal's promises where they are hard to keep: transactions, two at once, a killed process, a lost database."""
 
 from __future__ import annotations
 
