@@ -71,7 +71,7 @@ def client(**columns: Any) -> Client:
 
 def contact(client: Client, **columns: Any) -> Contact:
     facts = {"client": client, "contact_type": "primary", "first_name": "Ada", "last_name": client.last_name}
-    return row(Contact, **facts | {"company": client.company, "email": client.email} | columns)
+    return row(Contact, **facts | {"company_id": client.company_id, "email": client.email} | columns)
 
 
 def package(**columns: Any) -> Package:
@@ -89,7 +89,7 @@ def service(client: Client, **columns: Any) -> Service:
         "status": "active",
         "renews_at": FETCHED + timedelta(days=30),
     }
-    return row(Service, **facts | {"company": client.company} | columns)
+    return row(Service, **facts | {"company_id": client.company_id} | columns)
 
 
 def invoice(client: Client, **columns: Any) -> Invoice:
@@ -108,13 +108,13 @@ def invoice(client: Client, **columns: Any) -> Invoice:
         "billed_at": FETCHED,
         "due_at": timezone.now() + timedelta(days=7),
     }
-    return row(Invoice, **facts | {"company": client.company} | columns)
+    return row(Invoice, **facts | {"company_id": client.company_id} | columns)
 
 
 def line(invoice: Invoice, **columns: Any) -> InvoiceLine:
     number = next(_ids)
     facts = {"id": number, "description": f"Line {number}", "qty": Decimal(1), "amount": invoice.total}
-    return row(InvoiceLine, **facts | {"invoice": invoice, "company": invoice.company} | columns)
+    return row(InvoiceLine, **facts | {"invoice": invoice, "company_id": invoice.company_id} | columns)
 
 
 def transaction(client: Client, **columns: Any) -> Transaction:
@@ -130,7 +130,7 @@ def transaction(client: Client, **columns: Any) -> Transaction:
         "status": "approved",
         "added_at": FETCHED,
     }
-    return row(Transaction, **facts | {"company": client.company} | columns)
+    return row(Transaction, **facts | {"company_id": client.company_id} | columns)
 
 
 def applied(transaction: Transaction, invoice: Invoice, **columns: Any) -> AppliedAmount:
