@@ -11,6 +11,7 @@ misspelt (``READONLY``) must not be silently without effect.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
@@ -43,8 +44,8 @@ class Secret:
     __slots__ = ("_source", "environment")
 
     def __init__(self, source: str | Callable[[], str] | Mapping[str, str]) -> None:
-        self.environment = str(source["env"]) if isinstance(source, Mapping) else ""
-        self._source = source
+        self.environment = source["env"] if isinstance(source, Mapping) else ""
+        self._source = "" if isinstance(source, Mapping) else source
 
     def __repr__(self) -> str:
         return f"Secret(env={self.environment!r})" if self.environment else f"Secret({MASK})"
@@ -82,16 +83,9 @@ class Secret:
     def is_usable(self) -> bool:
         """Whether nothing is known against it yet; the environment and callables are not asked."""
         known = self._source
-        return not isinstance(known, str) or (bool(known) and known.isascii() and known.isprintable())
-
-    def redact(self, text: str) -> str:
-        """Replace the word in text that came from outside, as far as it can be known without asking a callable."""
-        return text.replace(self._known(), MASK) if self._known() else text
-
-    def _known(self) -> Revealed:
-        if self.environment:
-            return Revealed(os.environ.get(self.environment, ""))
-        return Revealed(self._source) if isinstance(self._source, str) else Revealed("")
+        if self.environment or not isinstance(known, str):
+            return True
+        return bool(known) and known.isascii() and known.isprintable()
 
 
 class Revealed(str):
@@ -105,7 +99,7 @@ class Revealed(str):
 
 def _ask(source: Callable[[], str]) -> Revealed:
     try:
-        given = source()
+        given: object = source()
     except Exception as error:
         complaint = f"The callable that gives Blesta's API user or key raised {type(error).__name__}."
     else:
@@ -125,7 +119,13 @@ class Credentials:
         return self.user.reveal(), self.key.reveal()
 
     def redact(self, text: str) -> str:
-        return self.user.redact(self.key.redact(text))
+        """Mask the key, in every form that it travels in, in text that came from outside; "" when it cannot be had."""
+        try:
+            user, key = self.resolve()
+        except NotConfigured:
+            return ""
+        basic = base64.b64encode(f"{user}:{key}".encode("ascii")).decode("ascii")
+        return text.replace(basic, MASK).replace(key, MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,11 @@ class Installation:
     batch_size: int = 500
     admin_url: str = ""
     client_url: str = ""
+
+    @property
+    def host(self) -> str:
+        """Host and port, for sentences."""
+        return urlsplit(self.url).netloc
 
     def credentials(self, company_id: int | None) -> tuple[int | None, Credentials]:
         """Return the company that is meant, and its credentials; None means the only one there is."""
@@ -254,7 +259,9 @@ setting_changed.connect(_forget, dispatch_uid="django_blesta.conf")
 
 def _sealed(value: Any, key: object = None) -> Any:
     if key in ("USER", "KEY"):
-        is_reference = isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str)
+        is_reference = (
+            isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and value["env"]
+        )
         return Secret(value) if isinstance(value, str) or callable(value) or is_reference else None
     if isinstance(value, Mapping):
         return {inner: _sealed(item, inner) for inner, item in value.items()}

@@ -74,7 +74,7 @@ class Facts:
 class BlestaError(Exception):
     """Catch this to catch all of them; ``str(error)`` is one sentence for an operator."""
 
-    def __init__(self, message: str = "", facts: Facts = Facts()) -> None:  # noqa: B008  (Facts is frozen)
+    def __init__(self, message: str = "", facts: Facts = Facts()) -> None:
         super().__init__(message, facts)
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -82,3 +82,42 @@ def declared(model: str, method: str) -> Signature | None:
 def declarations() -> Iterator[Signature]:
     """Every pair that this process may call, in the order of declaration."""
     yield from tuple(_declared.values())
+
+
+_remembered: dict[tuple[str, str], str] = {}
+
+
+def paths_for(using: str, model: str, configured: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the spellings to try for a model, best first.
+
+    Blesta's manual asks for ``FooBar.FooBarSprocket`` for plugins; clients in live use send
+    ``foo_bar.foo_bar_sprocket`` and ``foo_bar.FooBarSprocket``. Which of them a version takes is not known, so a 404 in
+    Blesta's JSON leads to the next one, until one has worked or the PLUGIN_PATHS setting says which.
+    """
+    known = configured.get(model) or _remembered.get((using, model))
+    if known:
+        return (known,)
+    plugin, dot, name = model.rpartition(".")
+    if not dot:
+        return (_snake(name),)
+    snake, camel = _snake(plugin), _camel(plugin)
+    spellings = (f"{snake}.{_snake(name)}", f"{camel}.{_camel(name)}", f"{snake}.{_camel(name)}")
+    return tuple(dict.fromkeys(spellings))
+
+
+def remember_path(using: str, model: str, path: str) -> None:
+    """Keep a spelling that worked, for this process."""
+    _remembered[using, model] = path
+
+
+def forget_paths() -> None:
+    """Let every spelling be tried again."""
+    _remembered.clear()
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

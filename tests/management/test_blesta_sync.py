@@ -71,7 +71,7 @@ class TestMistakes:
         settings.BLESTA = {"URL": blesta.url, "USER": blesta.user}
         assert "KEY" in refusal()
 
-    def test_no_setting_at_all(self, settings):
+    def test_no_setting_at_all(self, blesta, settings):
         del settings.BLESTA
         assert "BLESTA" in refusal()
 
@@ -85,11 +85,11 @@ class TestMistakes:
         settings.BLESTA = {"URL": blesta.url.replace("/api/", "/billing/api/nothing/"), "USER": "a", "KEY": "b"}
         assert len(refusal()) > 20
 
-    def test_plain_http_to_another_host(self, settings):
+    def test_plain_http_to_another_host(self, blesta, settings):
         settings.BLESTA = {"URL": "http://billing.example.com/api/", "USER": "a", "KEY": "b"}
         assert "https" in refusal()
 
-    def test_unreachable_host(self, settings):
+    def test_unreachable_host(self, blesta, settings):
         settings.BLESTA = {"URL": f"http://127.0.0.1:{free_port()}/api/", "USER": "a", "KEY": "b"}
         assert re.search(r"reach|connect", refusal(), re.IGNORECASE)
 

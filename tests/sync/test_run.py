@@ -113,7 +113,8 @@ class TestCompanies:
         assert not Transaction.objects.exclude(company_id=2).exists()
 
     @pytest.mark.parametrize("blesta_simulator", [{"clients": 4, "seed": 2, "companies": 2}], indirect=True)
-    def test_several_companies_must_be_named(self, blesta):
+    def test_several_companies_must_be_named(self, blesta, settings):
+        settings.BLESTA = {"URL": blesta.url, "USER": blesta.user, "KEY": blesta.key}
         with pytest.raises(NotConfigured, match="Name yours"):
             sync.run()
 

@@ -19,7 +19,7 @@ class Pool:
     streets: tuple[str, ...]
 
 
-_LATIN: Final = str.maketrans({"ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "ß": "ss", "æ": "ae", "Æ": "ae", "þ": "th"})
+_LATIN: Final = str.maketrans({"ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "ß": "ss", "æ": "ae", "Æ": "ae", "ð": "d"})
 
 
 def latin(name: str) -> str:

@@ -117,6 +117,8 @@ def _orders(rng: Random, customer: Customer, now: datetime) -> list[Sale]:
 def _order(rng: Random, customer: Customer, kind: str, currency: str, when: datetime, now: datetime) -> Sale:
     """One product, one term, and by chance its later life."""
     offers = customer.shop.offers[kind]
+    if customer.scene:  # scenes need terms that last
+        offers = [o for o in offers if o.product.terms[0][1] not in ("day", "week")]
     offer = rng.choices(offers, weights=[1 if o.product.status != "active" else 6 for o in offers])[0]
     prices = offer.prices[currency]
     pricing = rng.choices(prices, weights=[_TERM_WEIGHTS.get((p["period"], p["term"]), 1) for p in prices])[0]
@@ -239,7 +241,7 @@ def _add_items(bill: Bill, sale: Sale, begin: datetime, until: datetime | None) 
         price = sale.override
     taxes = sale.customer.taxes if sale.offer.package["taxable"] else ()
     span = "" if until is None else f" ({begin:%Y-%m-%d} – {until - timedelta(days=1):%Y-%m-%d})"
-    title = f"{sale.offer.product.name} – {sale.name}"
+    title = sale.name if sale.parent is not None else f"{sale.offer.product.name} – {sale.name}"
     bill.items.append(Item(title + span, money(sale.qty), price, taxes, sale, until))
     if not renewal and pricing["setup_fee"] > 0:
         bill.items.append(Item(f"{title}: setup", money(1), pricing["setup_fee"], taxes, sale))
