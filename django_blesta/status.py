@@ -201,7 +201,7 @@ class _Runs:
     """The newest run and the newest complete run of each mirror and company, from two queries at most."""
 
     def __init__(self, using: str) -> None:
-        self._runs = SyncRun.objects.using(using).defer("drift")
+        self._runs = SyncRun.objects.using(using).defer("drift", "options", "violations")
         self.recent = list(self._runs.order_by("-pk")[:LOOK_BACK])
         self._companies = _configured_companies(using)
         self.latest: dict[_Scope, SyncRun] = {}
@@ -294,7 +294,7 @@ def _resource(
         created=sum(run.created for run in newest),
         changed=sum(run.changed for run in newest),
         quarantined=quarantined.get(name, 0),
-        error=telling.error if telling else "",
+        error=(telling.error or telling.notice) if telling else "",
         late=late,
         arrives_with=_parent_label(model),
         level=level,
@@ -368,10 +368,17 @@ def _about_resources(
     for one in resources:
         if one.arrives_with or one.level is Level.GOOD:
             continue
+        if one.state == _State.SUSPECT:
+            sentence = _("More of %(resource)s vanished than is believable. %(error)s")
+            facts = {"resource": one.label, "error": one.error}
+            advice = _(
+                "Nothing was marked as gone. Look in Blesta whether they are there, and what the API user may see."
+            )
+            found.append(Trouble(Level.BAD, "suspect", (sentence % facts).strip(), advice, one.name))
         # While nothing can be reached, one sentence about the connection says it for all.
-        if one.error and one.state != _State.RUNNING and connection.state is Connected.OK:
+        elif one.state in (_State.FAILED, _State.PARTIAL) and connection.state is Connected.OK:
             sentence = _("The last run over %(resource)s ended %(state)s: %(error)s")
-            facts = {"resource": one.label, "state": one.state_label, "error": one.error}
+            facts = {"resource": one.label, "state": one.state_label, "error": one.error or "–"}
             advice = _("What had been stored stays. The next run tries again; open the run for its figures.")
             found.append(Trouble(Level.WARNING, "run-failed", sentence % facts, advice, one.name))
         elif one.state == _State.INTERRUPTED:

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to
-from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
+from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 
 
 def mirror_labels() -> dict[str, str]:
@@ -40,7 +41,7 @@ class JournalAdmin(ReadOnlyAdmin):
         css = {"all": ("django_blesta/admin.css",)}
 
     @admin.display(description=_("resource"), ordering="resource")
-    def resource_name(self, obj: SyncRun | QuarantinedRow | Operation) -> str:
+    def resource_name(self, obj: SyncRun | QuarantinedRow | Change | Certificate | Operation) -> str:
         return str(mirror_labels().get(obj.resource, obj.resource))
 
     @admin.display(description=_("state"), ordering="state")
@@ -72,6 +73,7 @@ class SyncRunAdmin(JournalAdmin):
                     ("resource_name", "company_id", "cause"),
                     ("state_word", "started_at", "finished_at", "duration"),
                     ("error", "error_kind"),
+                    "notice",
                 )
             },
         ),
@@ -81,12 +83,17 @@ class SyncRunAdmin(JournalAdmin):
                 "fields": (
                     ("expected", "fetched", "requests", "details"),
                     ("created", "changed", "unchanged"),
+                    ("gone", "unlisted", "unconfirmed"),
                     ("stale", "foreign", "removed", "quarantined"),
+                    ("violation_count", "violations"),
                     "drift",
                 )
             },
         ),
-        (_("Bookkeeping"), {"classes": ("collapse",), "fields": ("batch", "fence")}),
+        (
+            _("Bookkeeping"),
+            {"classes": ("collapse",), "fields": ("batch", "fence", ("order", "page_size", "walk", "highest_id"))},
+        ),
     )
 
     @admin.display(description=_("took"))
@@ -119,6 +126,29 @@ class QuarantinedRowAdmin(JournalAdmin):
             return None
         held = model._base_manager.filter(pk=int(obj.remote_id[:18])).first()
         return link_to(held, self.admin_site) if held else None
+
+
+@admin.register(Change)
+class ChangeAdmin(JournalAdmin):
+    list_display = ("column", "resource_name", "remote_id", "before", "after", "at", "cause")
+    list_filter = (ResourceFilter,)
+    date_hierarchy = "at"
+    search_fields = ("remote_id",)
+    fields = (("resource_name", "remote_id", "column"), ("before", "after"), ("at", "cause", "run_id"))
+
+    @admin.display(description=_("before"))
+    def before(self, obj: Change) -> str | None:
+        return gettext("(withheld)") if obj.is_personal else obj.old
+
+    @admin.display(description=_("after"))
+    def after(self, obj: Change) -> str | None:
+        return gettext("(withheld)") if obj.is_personal else obj.new
+
+
+@admin.register(Certificate)
+class CertificateAdmin(JournalAdmin):
+    list_display = ("resource_name", "holds", "kind", "compared", "remote_count", "local_count", "finished_at", "error")
+    list_filter = ("holds", ResourceFilter)
 
 
 @admin.register(Operation)

@@ -91,7 +91,7 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(Operation, f"state__exact={Operation.State.UNKNOWN}")
         case "operations-sending":
             return link(Operation, f"state__exact={Operation.State.SENDING}")
-        case "run-failed" | "interrupted" | "stuck":
+        case "run-failed" | "suspect" | "interrupted" | "stuck":
             return link(SyncRun, f"resource={trouble.resource}")
         case "denied" | "unreachable" | "maintenance" | "late":
             return link(SyncRun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.journal import SyncRun
+from django_blesta.models.runs import SyncRun
 
 
 class Status(SyncRun):

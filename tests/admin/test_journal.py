@@ -10,7 +10,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_blesta.models import Client, Operation, QuarantinedRow, SyncRun
+from django_blesta.models import Certificate, Change, Client, Operation, QuarantinedRow, SyncRun
 from tests import rows
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,33 @@ def an_operation(number: int) -> Operation:
     )
 
 
-KINDS = {"syncrun": a_run, "quarantinedrow": a_quarantined_row, "operation": an_operation}
+def a_change(number: int) -> Change:
+    return Change.objects.create(
+        resource="django_blesta.client",
+        remote_id=str(number),
+        column="last_name",
+        old="Byron",
+        new="Lovelace",
+        is_personal=number % 2 == 1,
+        at=timezone.now(),
+        cause="test",
+    )
+
+
+def a_certificate(number: int) -> Certificate:
+    now = timezone.now()
+    return Certificate.objects.create(
+        resource="django_blesta.client", kind="count", started_at=now, finished_at=now, holds=True
+    )
+
+
+KINDS = {
+    "change": a_change,
+    "certificate": a_certificate,
+    "syncrun": a_run,
+    "quarantinedrow": a_quarantined_row,
+    "operation": an_operation,
+}
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -110,3 +136,12 @@ def test_quarantined_row_leads_to_the_older_state_that_is_held(staff: Browser) -
     page = staff.get(f"/admin/django_blesta/quarantinedrow/{made.pk}/change/").content.decode()
 
     assert f"/admin/django_blesta/client/{made.remote_id}/change/" in page
+
+
+def test_change_of_a_personal_column_is_shown_without_values(staff: Browser) -> None:
+    a_change(1)
+    page = staff.get("/admin/django_blesta/change/").content.decode()
+    assert "Lovelace" not in page
+
+    a_change(2)
+    assert "Lovelace" in staff.get("/admin/django_blesta/change/").content.decode()

@@ -166,6 +166,7 @@ def test_resource_is_late_when_its_complete_run_is_older_than_asked_for() -> Non
         (State.INTERRUPTED, timedelta(minutes=5), "interrupted"),
         (State.RUNNING, timedelta(hours=7), "stuck"),
         (State.PARTIAL, timedelta(minutes=5), "run-failed"),
+        (State.SUSPECT, timedelta(minutes=5), "suspect"),
     ],
 )
 def test_run_that_did_not_end_well_is_a_trouble_of_its_resource(state: str, age: timedelta, code: str) -> None:
