@@ -29,7 +29,7 @@ def as_of_all(rows: Iterable[Mirror]) -> datetime | None:
         return None
     model, using = type(held[0]), held[0]._state.db or DEFAULT_DB_ALIAS
     proven = {company: last_complete_start(model, company, using=using) for company in {r.company_id for r in held}}
-    names = {_remote_name(row): row for row in held}
+    names = {remote_name(row): row for row in held}
     doubtful = set(
         QuarantinedRow.objects.using(using)
         .filter(resource=model._meta.label_lower, remote_id__in=names)
@@ -52,7 +52,7 @@ def last_complete_start(
     return scoped.order_by("-started_at").values_list("started_at", flat=True).first()
 
 
-def _remote_name(row: Mirror) -> str:
+def remote_name(row: Mirror) -> str:
     """How the quarantine would call this row; see the key of its declaration."""
     parts = []
     for name in row.resource.key:

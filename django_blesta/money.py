@@ -16,8 +16,13 @@ def written(amount: Decimal | None, currency: str = "") -> str:
     """
     if amount is None:
         return ""
-    plain = f"{amount or Decimal():f}"  # a negative zero is a zero
-    _, _, fraction = plain.partition(".")
-    places = max(2, len(fraction.rstrip("0")))
-    number = formats.number_format(plain, decimal_pos=places, use_l10n=True, force_grouping=True)
+    number = plain(amount, places=2)
     return f"{number}{NO_BREAK_SPACE}{currency}" if currency else number
+
+
+def plain(number: Decimal | int, *, places: int = 0) -> str:
+    """A number of anything in the locale's digits, without the zeros behind it beyond `places`."""
+    digits = f"{number or Decimal():f}"  # a negative zero is a zero
+    _, _, fraction = digits.partition(".")
+    shown = max(places, len(fraction.rstrip("0")))
+    return formats.number_format(digits, decimal_pos=shown, use_l10n=True, force_grouping=True)

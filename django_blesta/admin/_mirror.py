@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -28,8 +29,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
 from django_blesta.admin._filters import GoneFilter
-from django_blesta.freshness import as_of
-from django_blesta.models import Mirror, MirrorForeignKey, MoneyField
+from django_blesta.freshness import as_of, remote_name
+from django_blesta.models import Change, Mirror, MirrorForeignKey, MoneyField
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -73,8 +74,9 @@ class Related:
 class MirrorAdmin(ReadOnlyAdmin):
     """Read-only face of one mirror; a site's own mirrors may use it as it stands.
 
-    For each foreign key `x` there is a column `x_link`, for each amount `x_money`, for each Blesta word that the
-    model has an `x_label` for a column `x_word`; `row` is the row's own name, marked when the row is gone.
+    For each foreign key `x` there is a column `x_link`, for each amount `x_money`, for each other decimal `x_number`,
+    for each Blesta word that the model has an `x_label` for a column `x_word`; `row` is the row's own name
+    (`name_of`), marked when the row is gone.
     """
 
     list_display: Any = ("row",)
@@ -94,13 +96,26 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     def __init__(self, model: type[Mirror], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
+        self.row = _column(self._row, model._meta.verbose_name, "pk")
         for field in model._meta.concrete_fields:
             if isinstance(field, MirrorForeignKey):
-                setattr(self, f"{field.name}_link", _column(partial(self._link, field), field))
+                setattr(self, f"{field.name}_link", _column(partial(self._link, field), field.verbose_name, field.name))
             elif isinstance(field, MoneyField):
-                setattr(self, f"{field.name}_money", _column(partial(self._money, field.name), field))
+                setattr(
+                    self,
+                    f"{field.name}_money",
+                    _column(partial(self._money, field.name), field.verbose_name, field.name),
+                )
+            elif isinstance(field, models.DecimalField):
+                setattr(
+                    self,
+                    f"{field.name}_number",
+                    _column(partial(self._number, field.name), field.verbose_name, field.name),
+                )
             elif hasattr(model, f"{field.name}_label"):
-                setattr(self, f"{field.name}_word", _column(partial(self._word, field.name), field))
+                setattr(
+                    self, f"{field.name}_word", _column(partial(self._word, field.name), field.verbose_name, field.name)
+                )
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         return self._joined(self.list_display) or False
@@ -112,11 +127,13 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     # Columns
 
-    @admin.display(description=_("name"), ordering="pk")
-    def row(self, obj: Mirror) -> str:
+    def name_of(self, obj: Any) -> str:
+        return str(obj)
+
+    def _row(self, obj: Mirror) -> str:
         if not obj.is_gone:
-            return str(obj)
-        return format_html('{} <span class="blesta-word blesta-gone">{}</span>', str(obj), gettext("gone"))
+            return self.name_of(obj)
+        return format_html('{} <span class="blesta-word blesta-gone">{}</span>', self.name_of(obj), gettext("gone"))
 
     def _link(self, field: MirrorForeignKey, obj: Mirror) -> str | None:
         key = getattr(obj, field.attname)
@@ -133,6 +150,10 @@ class MirrorAdmin(ReadOnlyAdmin):
         for step in self.currencies.get(name, "currency").split("."):
             currency = getattr(currency, step, "")
         return None if amount is None else money.written(amount, currency or "")
+
+    def _number(self, name: str, obj: Mirror) -> str | None:
+        number = getattr(obj, name)
+        return None if number is None else money.plain(number)
 
     def _word(self, name: str, obj: Mirror) -> str | None:
         word = getattr(obj, name)
@@ -160,7 +181,7 @@ class MirrorAdmin(ReadOnlyAdmin):
         facts: list[str | tuple[str, ...]] = list(self.facts)
         placed = {name for line in self.facts for name in ([line] if isinstance(line, str) else line)}
         for field in self.model._meta.concrete_fields:
-            forms = [f"{field.name}{suffix}" for suffix in ("_link", "_money", "_word", "")]
+            forms = [f"{field.name}{suffix}" for suffix in ("_link", "_money", "_number", "_word", "")]
             if field.name not in HIDDEN and not placed.intersection(forms):
                 facts.append(next(name for name in forms if hasattr(self, name) or name == field.name))
         kept = (*BOOKKEEPING, "known_as_of")
@@ -176,8 +197,25 @@ class MirrorAdmin(ReadOnlyAdmin):
         if obj is None or not self.has_view_permission(request, obj):
             return super().change_view(request, object_id, form_url, extra_context)
         tables = [table for one in self.related if (table := self._table(one, obj, request)) is not None]
-        context = {"related_tables": tables, "gone_at": obj.gone_at, **(extra_context or {})}
+        context = {
+            "related_tables": tables,
+            "changes": self._changes(obj, request),
+            "gone_at": obj.gone_at,
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, context)
+
+    def _changes(self, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
+        """What the sync saw change in this row of late."""
+        if not self.admin_site.is_registered(Change):
+            return None
+        if not self.admin_site.get_model_admin(Change).has_view_permission(request):
+            return None
+        rows = Change.objects.filter(resource=obj._meta.label_lower, remote_id=remote_name(obj))[: RELATED_ROWS + 1]
+        address = reverse(f"{self.admin_site.name}:django_blesta_change_changelist")
+        query = urlencode({"resource": obj._meta.label_lower, "q": remote_name(obj)})
+        found = list(rows)
+        return {"rows": found[:RELATED_ROWS], "more": f"{address}?{query}" if len(found) > RELATED_ROWS else ""}
 
     def _table(self, related: Related, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
         """What the template shows of one relation; None for staff who may not see the rows."""
@@ -231,11 +269,11 @@ class MirrorAdmin(ReadOnlyAdmin):
         return found, may_repeat
 
 
-def _column(show: Callable[[Any], Any], field: models.Field[Any, Any]) -> Callable[[Any], Any]:
+def _column(show: Callable[[Any], Any], description: Any, ordering: str) -> Callable[[Any], Any]:
     def column(obj: Any) -> Any:
         return show(obj)
 
-    return admin.display(description=field.verbose_name, ordering=field.name)(column)
+    return admin.display(description=description, ordering=ordering)(column)
 
 
 def link_to(obj: models.Model, site: admin.AdminSite, text: str = "") -> str:
@@ -267,6 +305,6 @@ def cell(row: Any, column: str, face: admin.ModelAdmin[Any]) -> Any:
         shown = display_for_field(value, field, empty)
     else:
         shown = display_for_value(value, empty, isinstance(value, bool))
-    if column in (face.list_display_links or face.list_display[:1]):
-        return link_to(row, face.admin_site, shown if column != "row" else str(row))
+    if column == "row" and isinstance(face, MirrorAdmin):
+        return link_to(row, face.admin_site, face.name_of(row))
     return shown

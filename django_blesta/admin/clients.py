@@ -14,7 +14,7 @@ PERSON = ("first_name", "last_name", "company_name", "email")
 
 @admin.register(Client)
 class ClientAdmin(MirrorAdmin):
-    list_display = ("row", "company_name", "email", "status_word", "client_group_link", "city", "country")
+    list_display = ("row", "company_name", "email", "status_word", "client_group_link", "country")
     list_filter = (WordFilter.of("active", "inactive", "fraud"), "client_group", CompanyFilter, GoneFilter)
     search_fields = ("id_code", *PERSON)
     search_help_text = _("Number, name, company or e-mail; or Blesta's id.")

@@ -17,7 +17,15 @@ class CompanyAdmin(MirrorAdmin):
 
 @admin.register(Currency)
 class CurrencyAdmin(MirrorAdmin):
-    list_display = ("row", "company_link", "prefix", "suffix", "precision", "exchange_rate", "exchange_updated_at")
+    list_display = (
+        "row",
+        "company_link",
+        "prefix",
+        "suffix",
+        "precision",
+        "exchange_rate_number",
+        "exchange_updated_at",
+    )
     list_filter = (CompanyFilter, GoneFilter)
     search_fields = ("code",)
     ordering = ("code", "pk")

@@ -26,19 +26,21 @@ class InvoiceAdmin(MirrorAdmin):
         ("company_link", "currency", "id"),
     )
     related = (
-        Related("lines", ("row", "service_link", "qty", "amount_money"), ("position", "pk"), 100),
+        Related("lines", ("row", "service_link", "qty_number", "amount_money"), ("position", "pk"), 100),
         Related("applied", ("row", "transaction_link", "amount_money", "applied_at"), ("-applied_at", "pk"), 25),
     )
 
     def shade_of(self, name: str, obj: Invoice) -> str:
-        if name == "status" and obj.is_paid:
+        if obj.status not in ("active", "proforma"):
+            return super().shade_of(name, obj)
+        if obj.is_paid:
             return "paid"
-        return "pastdue" if name == "status" and obj.is_overdue else super().shade_of(name, obj)
+        return "pastdue" if obj.is_overdue else "open"
 
 
 @admin.register(InvoiceLine)
 class InvoiceLineAdmin(MirrorAdmin):
-    list_display = ("row", "invoice_link", "service_link", "qty", "amount_money")
+    list_display = ("row", "invoice_link", "service_link", "qty_number", "amount_money")
     search_fields = ("description", "invoice__id_code")
     currencies = {"amount": "invoice.currency"}
     reads_in_list = ("invoice",)

@@ -60,8 +60,6 @@ class SyncRunAdmin(JournalAdmin):
         "created",
         "changed",
         "quarantined",
-        "requests",
-        "cause",
         "error",
     )
     list_filter = ("state", ResourceFilter)

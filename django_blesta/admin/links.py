@@ -53,7 +53,7 @@ class ClientLinkForm(_ModelForm):
     # Any foreign key to a client serves the widget: it asks the admin of the model at the other end.
     client = _ClientChoice(
         queryset=Client.objects.none(),
-        label=_("client"),
+        label=_("Client"),
         widget=ClientSelect(Contact._meta.get_field("client"), admin.site),
         help_text=_("Search by number, name, company or e-mail."),
     )
@@ -67,9 +67,9 @@ class ClientLinkForm(_ModelForm):
             assert isinstance(client, forms.ModelChoiceField)  # noqa: S101  (declared above)
             client.queryset = Client.objects.present()
         else:
-            self.fields["using"] = forms.ChoiceField(label=_("installation"), choices=[(a, a) for a in aliases])
+            self.fields["using"] = forms.ChoiceField(label=_("Installation"), choices=[(a, a) for a in aliases])
             self.fields["client"] = forms.IntegerField(
-                label=_("client id"), min_value=1, help_text=_("Blesta's id of the client, in that installation.")
+                label=_("Client id"), min_value=1, help_text=_("Blesta's id of the client, in that installation.")
             )
 
     def clean(self) -> dict[str, Any]:

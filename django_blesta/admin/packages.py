@@ -45,8 +45,7 @@ class PackagePricingAdmin(MirrorAdmin):
     )
     related = (Related("services", ("row", "client_link", "status_word", "renews_at")),)
 
-    @admin.display(description=_("term and currency"), ordering="pk")
-    def row(self, obj: PackagePricing) -> str:  # type: ignore[override]  # the admin of one mirror
+    def name_of(self, obj: PackagePricing) -> str:
         return f"{obj.term_label}, {obj.currency}"
 
 

@@ -35,7 +35,7 @@ class ServiceAdmin(MirrorAdmin):
     )
     related = (
         Related("addons", ("row", "package_link", "status_word", "renews_at")),
-        Related("invoice_lines", ("row", "invoice_link", "qty", "amount_money")),
+        Related("invoice_lines", ("row", "invoice_link", "qty_number", "amount_money")),
     )
 
     def shade_of(self, name: str, obj: Service) -> str:

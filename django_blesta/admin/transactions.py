@@ -50,6 +50,5 @@ class AppliedAmountAdmin(MirrorAdmin):
     list_display = ("row", "transaction_link", "invoice_link", "amount_money", "applied_at")
     search_fields = ("transaction__number", "invoice__id_code")
 
-    @admin.display(description=_("id"), ordering="pk")
-    def row(self, obj: AppliedAmount) -> str:  # type: ignore[override]  # the admin of one mirror
+    def name_of(self, obj: AppliedAmount) -> str:
         return f"#{obj.pk}"

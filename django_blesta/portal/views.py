@@ -112,7 +112,9 @@ def contact(request: HttpRequest, account: Account, pk: int | None = None) -> Ht
         chosen = contacts.first()
     if chosen is None:
         raise Http404
-    form = ContactForm(request.POST if request.method == "POST" else None, contact=chosen, using=account.using)
+    form = ContactForm(
+        request.POST if request.method == "POST" else None, contact=chosen, using=account.using, label_suffix=""
+    )
     if request.method == "POST" and form.submit(actor=request.user):
         messages.success(request, str(form.sentence), fail_silently=True)
         return redirect(request.path)

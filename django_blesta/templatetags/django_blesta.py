@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.db import DEFAULT_DB_ALIAS
 from django.template import Context
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
@@ -30,7 +30,7 @@ def money(amount: Decimal | None, currency: str = "") -> str:
 def age(moment: datetime) -> str:
     """`{{ as_of|age }}`: how long ago that was, in words."""
     if timezone.now() - moment < timedelta(minutes=1):
-        return gettext("just now")
+        return gettext("a moment ago")
     return gettext("%(time)s ago") % {"time": timesince(moment)}
 
 
@@ -41,9 +41,9 @@ def times(quantity: Decimal, amount: Decimal) -> Decimal:
 
 
 @register.filter
-def quantity(number: Decimal) -> str:
-    """A number of things without the zeros behind it."""
-    return formats.number_format(f"{number.normalize():f}", use_l10n=True, force_grouping=True)
+def quantity(number: Decimal | int) -> str:
+    """`{{ line.qty|quantity }}`: a number of things, without the zeros behind it."""
+    return amounts.plain(number)
 
 
 @register.filter

@@ -191,7 +191,7 @@ def test_page_says_how_old_its_knowledge_is(person: Client, browser: Browser) ->
     assert "7\N{NO-BREAK SPACE}minutes ago" in page(browser, "services")
 
     Service.objects.update(fetched_at=now)
-    assert "just now" in page(browser, "services")
+    assert "a moment ago" in page(browser, "services")
 
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
