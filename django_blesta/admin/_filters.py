@@ -19,7 +19,7 @@ Lookups: TypeAlias = list[tuple[str, Any]]
 
 
 class GoneFilter(admin.SimpleListFilter):
-    title = _("in Blesta")
+    title = _("presence")
     parameter_name = "gone"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:

@@ -75,8 +75,8 @@ class MirrorAdmin(ReadOnlyAdmin):
     """Read-only face of one mirror; a site's own mirrors may use it as it stands.
 
     For each foreign key `x` there is a column `x_link`, for each amount `x_money`, for each other decimal `x_number`,
-    for each Blesta word that the model has an `x_label` for a column `x_word`; `row` is the row's own name
-    (`name_of`), marked when the row is gone.
+    for each moment `x_day` without its time, for each Blesta word that the model has an `x_label` for `x_word`; `row`
+    is the row's own name (`name_of`), marked when the row is gone.
     """
 
     list_display: Any = ("row",)
@@ -111,6 +111,10 @@ class MirrorAdmin(ReadOnlyAdmin):
                     self,
                     f"{field.name}_number",
                     _column(partial(self._number, field.name), field.verbose_name, field.name),
+                )
+            elif isinstance(field, models.DateTimeField):
+                setattr(
+                    self, f"{field.name}_day", _column(partial(self._day, field.name), field.verbose_name, field.name)
                 )
             elif hasattr(model, f"{field.name}_label"):
                 setattr(
@@ -154,6 +158,10 @@ class MirrorAdmin(ReadOnlyAdmin):
     def _number(self, name: str, obj: Mirror) -> str | None:
         number = getattr(obj, name)
         return None if number is None else money.plain(number)
+
+    def _day(self, name: str, obj: Mirror) -> str | None:
+        moment = getattr(obj, name)
+        return None if moment is None else formats.date_format(timezone.localtime(moment))
 
     def _word(self, name: str, obj: Mirror) -> str | None:
         word = getattr(obj, name)
@@ -237,7 +245,7 @@ class MirrorAdmin(ReadOnlyAdmin):
         return {
             "name": related.accessor,
             "title": capfirst(str(model._meta.verbose_name_plural)),
-            "labels": [label_for_field(column, model, face) for column in related.columns],
+            "labels": [(column, label_for_field(column, model, face)) for column in related.columns],
             "rows": [[(column, cell(row, column, face)) for column in related.columns] for row in shown],
             "count": manager.count() if more else len(shown),
             "more": f"{where}?{reference.name}__{reference.target_field.name}__exact={obj.pk}" if more else "",

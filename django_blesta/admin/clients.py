@@ -28,9 +28,9 @@ class ClientAdmin(MirrorAdmin):
         ("default_currency", "language", "id"),
     )
     related = (
-        Related("services", ("row", "package_link", "status_word", "renews_at")),
-        Related("invoices", ("row", "status_word", "total_money", "due_money", "billed_at", "due_at")),
-        Related("transactions", ("row", "status_word", "amount_money", "type_word", "added_at")),
+        Related("services", ("row", "package_link", "status_word", "renews_at_day")),
+        Related("invoices", ("row", "status_word", "total_money", "due_money", "billed_at_day", "due_at_day")),
+        Related("transactions", ("row", "status_word", "amount_money", "type_word", "added_at_day")),
         Related("contacts", ("row", "contact_type_word", "email", "city"), ordering=("pk",)),
     )
 

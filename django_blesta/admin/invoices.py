@@ -12,7 +12,7 @@ from django_blesta.models import Invoice, InvoiceLine
 
 @admin.register(Invoice)
 class InvoiceAdmin(MirrorAdmin):
-    list_display = ("row", "client_link", "status_word", "total_money", "due_money", "billed_at", "due_at")
+    list_display = ("row", "client_link", "status_word", "total_money", "due_money", "billed_at_day", "due_at_day")
     list_filter = (InvoiceStateFilter, CurrencyFilter, CompanyFilter, GoneFilter)
     date_hierarchy = "due_at"
     search_fields = ("id_code", "client__id_code", "client__email", "client__company_name")
@@ -27,7 +27,7 @@ class InvoiceAdmin(MirrorAdmin):
     )
     related = (
         Related("lines", ("row", "service_link", "qty_number", "amount_money"), ("position", "pk"), 100),
-        Related("applied", ("row", "transaction_link", "amount_money", "applied_at"), ("-applied_at", "pk"), 25),
+        Related("applied", ("row", "transaction_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),
     )
 
     def shade_of(self, name: str, obj: Invoice) -> str:

@@ -27,7 +27,7 @@ class PackageAdmin(MirrorAdmin):
     related = (
         Related("pricing", ("row", "price_money", "price_renews_money", "setup_fee_money"), ("currency", "pk"), 30),
         Related("memberships", ("row", "package_group_link"), ("pk",)),
-        Related("services", ("row", "client_link", "status_word", "renews_at")),
+        Related("services", ("row", "client_link", "status_word", "renews_at_day")),
     )
 
 
@@ -43,7 +43,7 @@ class PackagePricingAdmin(MirrorAdmin):
         ("setup_fee_money", "cancel_fee_money"),
         ("id", "pricing_id", "company_link"),
     )
-    related = (Related("services", ("row", "client_link", "status_word", "renews_at")),)
+    related = (Related("services", ("row", "client_link", "status_word", "renews_at_day")),)
 
     def name_of(self, obj: PackagePricing) -> str:
         return f"{obj.term_label}, {obj.currency}"

@@ -12,7 +12,7 @@ from django_blesta.models import Service
 
 @admin.register(Service)
 class ServiceAdmin(MirrorAdmin):
-    list_display = ("row", "client_link", "package_link", "status_word", "qty", "renews_at")
+    list_display = ("row", "client_link", "package_link", "status_word", "qty", "renews_at_day")
     list_filter = (
         WordFilter.of("active", "pending", "suspended", "canceled", "in_review"),
         CompanyFilter,
@@ -34,7 +34,7 @@ class ServiceAdmin(MirrorAdmin):
         ("company_link", "module_row_id", "coupon_id", "id"),
     )
     related = (
-        Related("addons", ("row", "package_link", "status_word", "renews_at")),
+        Related("addons", ("row", "package_link", "status_word", "renews_at_day")),
         Related("invoice_lines", ("row", "invoice_link", "qty_number", "amount_money")),
     )
 

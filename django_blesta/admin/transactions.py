@@ -13,7 +13,7 @@ from django_blesta.models import AppliedAmount, Transaction, TransactionType
 
 @admin.register(Transaction)
 class TransactionAdmin(MirrorAdmin):
-    list_display = ("row", "client_link", "status_word", "amount_money", "credit", "type_word", "added_at")
+    list_display = ("row", "client_link", "status_word", "amount_money", "credit", "type_word", "added_at_day")
     list_filter = (
         WordFilter.of("approved", "pending", "declined", "error", "refunded", "returned", "void"),
         WordFilter.of("cc", "ach", "other", column="type", title=_("type")),
@@ -32,7 +32,7 @@ class TransactionAdmin(MirrorAdmin):
         ("added_at", "currency"),
         ("company_link", "account_id", "gateway_id", "id"),
     )
-    related = (Related("applied", ("row", "invoice_link", "amount_money", "applied_at"), ("-applied_at", "pk"), 25),)
+    related = (Related("applied", ("row", "invoice_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),)
 
     @admin.display(description=_("credit left"))
     def credit(self, obj: Transaction) -> str | None:
@@ -47,7 +47,7 @@ class TransactionTypeAdmin(MirrorAdmin):
 
 @admin.register(AppliedAmount)
 class AppliedAmountAdmin(MirrorAdmin):
-    list_display = ("row", "transaction_link", "invoice_link", "amount_money", "applied_at")
+    list_display = ("row", "transaction_link", "invoice_link", "amount_money", "applied_at_day")
     search_fields = ("transaction__number", "invoice__id_code")
 
     def name_of(self, obj: AppliedAmount) -> str:
