@@ -168,7 +168,7 @@ class Call:
         facts = Facts(
             call=self.signature.call,
             status=answer.status,
-            reason=row.reason or verdict.sign,
+            reason=row.reason or verdict.sign.value,
             retry_after=retry_after_from(answer.headers),
             errors=verdict.errors,
             snippet="" if kind is Rejected else self._snippet(answer),

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -141,38 +140,31 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
 
 
-class _Line:
-    """One thread's session with one installation."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.session = requests.Session()
-        self.session.trust_env = False
-        # PHP's session cookie would make Blesta serve this thread's calls to several companies as one visitor's.
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.adapter = _Adapter(installation.ca_file)
-        self.session.adapters.clear()
-        self.session.mount(installation.url, self.adapter)
-
-
 _lines = threading.local()
 
 
-def _line_for(installation: Installation) -> _Line:
-    by_alias: dict[str, _Line] = _lines.__dict__
-    line = by_alias.get(installation.alias)
-    if line is None or line.installation is not installation:
-        if line is not None:
-            line.session.close()
-        line = by_alias[installation.alias] = _Line(installation)
-    return line
+def _line_for(installation: Installation) -> _Adapter:
+    """Return this thread's own adapter.
+
+    It is requests' transport without its Session: a Session reads the environment for proxies and passwords, keeps
+    PHP's session cookie (which makes Blesta serve a thread's calls as one visitor's), and reads the body of a redirect
+    whole, without a cap, to prepare the request that is never to be sent.
+    """
+    by_alias: dict[str, tuple[Installation, _Adapter]] = _lines.__dict__
+    known = by_alias.get(installation.alias)
+    if known is not None and known[0] is installation:
+        return known[1]
+    hang_up(installation.alias)
+    adapter = _Adapter(installation.ca_file)
+    by_alias[installation.alias] = (installation, adapter)
+    return adapter
 
 
 def hang_up(alias: str) -> None:
     """Close what this thread holds open to an installation; the next call opens it again."""
-    line = _lines.__dict__.pop(alias, None)
-    if line is not None:
-        line.session.close()
+    known = _lines.__dict__.pop(alias, None)
+    if known is not None:
+        known[1].close()
 
 
 def _forget_lines() -> None:
@@ -204,7 +196,7 @@ def exchange(
     request = requests.PreparedRequest()
     request.url = installation.url + path
     if writes:
-        line.adapter.close()
+        line.close()
         headers["Connection"] = "close"
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         request.method, request.body = "POST", text.encode("ascii")
@@ -220,17 +212,17 @@ def exchange(
     answer = Answer()
     try:
         timeouts = (min(installation.connect_timeout, left), silence)
-        response = line.session.send(request, stream=True, timeout=timeouts, verify=True, allow_redirects=False)
+        response = line.send(request, stream=True, timeout=timeouts)
         _receive(response, installation.max_body_bytes, answer)
     except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
         answer.sign, answer.detail = _failure(error, attempt)
-        line.adapter.close()
+        line.close()
     except BaseException as interruption:
         # A time limit or Ctrl-C: let it through without the frames that hold the headers.
-        line.adapter.close()
+        line.close()
         raise interruption.with_traceback(None) from None
     if writes:
-        line.adapter.close()
+        line.close()
     return answer
 
 

@@ -162,17 +162,15 @@ def _loads(decode: Callable[[str], Any], text: str) -> Any:
 
 
 def _slug_of(error: json.JSONDecodeError, text: str) -> str:
+    """Tell a body that was cut short, which may be whole the next time, from one that never was JSON."""
     if error.msg == "Extra data":
         return "trailing-data"
-    starts = text.lstrip()[:1] in ("{", "[")
-    at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-    if starts and (at_end or _is_cut_word(text[error.pos :])):
-        return "truncated"
-    return "not-json"
-
-
-def _is_cut_word(rest: str) -> bool:
-    return any(word.startswith(rest) for word in ("true", "false", "null")) or rest in ("-",) or rest.startswith("\\")
+    rest = text[error.pos :].rstrip()
+    if text.lstrip()[:1] not in ("{", "["):
+        return "not-json"
+    cut_string = error.msg.startswith("Unterminated string") or ("escape" in error.msg and len(rest) < 6)
+    cut_word = any(word.startswith(rest) for word in ("true", "false", "null", "-"))
+    return "truncated" if cut_string or cut_word else "not-json"
 
 
 class _Refused(ValueError):
