@@ -19,6 +19,7 @@ from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterR
 from django.db.models.functions import Now
 
 from django_blesta import conf
+from django_blesta.exceptions import Facts, NotAllowed
 from django_blesta.models import Lease, SyncChunk, SyncRun
 from django_blesta.sync._checkpoint import reached
 
@@ -29,15 +30,8 @@ class LeaseLost(Exception):
     """Somebody else holds it now, after a pause that was longer than the lease; nothing more may be stored under it."""
 
 
-class AlreadyRunning(Exception):
-    """Another sync of this installation is under way; `since` is when it began."""
-
-    def __init__(self, holder: str, since: Any) -> None:
-        super().__init__(holder, since)
-        self.holder, self.since = holder, since
-
-    def __str__(self) -> str:
-        return f"Another sync is under way since {self.since:%Y-%m-%d %H:%M:%S} UTC ({self.holder})."
+class AlreadyRunning(NotAllowed):
+    """Another sync of this installation is under way."""
 
 
 def worker_name() -> str:
@@ -56,8 +50,13 @@ def acquire(holder: str, using: str, name: str = SYNC) -> None:
     free = Q(until__isnull=True) | Q(until__lt=Now()) | Q(holder=holder)
     if leases.filter(free, name=name).update(holder=holder, until=_until(using), since=Now()):
         return
-    held = leases.get(name=name)
-    raise AlreadyRunning(held.holder, held.since)
+    since = leases.get(name=name).since
+    raise AlreadyRunning(
+        f"Another sync of {using!r} is under way since {since:%Y-%m-%d %H:%M:%S} UTC."
+        if since
+        else f"Another sync of {using!r} has just begun.",
+        Facts(reason="already-running"),
+    )
 
 
 def renew(holder: str, using: str, name: str = SYNC) -> None:
@@ -127,7 +126,5 @@ def claim(run: SyncRun, using: str, worker: str) -> Claim | None:
             return Claim(chunk, chunk.token + 1, using)
 
 
-def is_alive(run: SyncRun, using: str) -> bool:
-    """Whether some worker holds a chunk of it within its lease."""
-    chunks = SyncChunk.objects.using(using).filter(run_id=run.pk, state=SyncChunk.State.CLAIMED)
-    return chunks.filter(lease_until__gte=Now()).exists()
+def is_leased(using: str, name: str = SYNC) -> bool:
+    return Lease.objects.using(using).filter(name=name, until__gte=Now()).exists()

@@ -25,11 +25,14 @@ from django_blesta.sync.fence import draw
 from django_blesta.sync.leases import Claim, LeaseLost, claim, renew, worker_name
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
 from django_blesta.sync.settle import Judge, Verdict, close_scope, forget_what_was_seen, id_chunks, page_chunks
+from django_blesta.wake import wake
 
 logger = logging.getLogger("django_blesta.sync")
 Kind, State = SyncChunk.Kind, SyncRun.State
 TOO_OLD_TO_RESUME = timedelta(hours=1)
 WAIT_FOR_OTHERS = 0.2
+CHUNKS_A_HELPER = 4
+MAX_HELPERS = 8
 
 
 class Progress(Protocol):
@@ -60,7 +63,8 @@ class Pass:
     """One resource of one company, from plan to end.
 
     `details` and `scoped` say whether to go beyond the row tier: one `get` per changed row, one listing per parent.
-    `failure` is what befell the run and may befall the next one too.
+    `helpers` names the task by which other workers are told of it. `failure` is what befell the run and may befall
+    the next one too.
     """
 
     model: type[Mirror]
@@ -70,7 +74,9 @@ class Pass:
     details: bool = True
     page_size: int = 0
     progress: Progress = field(default_factory=Silence)
+    helpers: str = ""
     failure: BlestaError | None = field(default=None, init=False)
+    _shown: int = field(default=0, init=False)
 
     def run(self) -> SyncRun:
         """Begin or resume, plan, and work until it is ended, by us or by the other workers that took part."""
@@ -81,7 +87,7 @@ class Pass:
                 self._plan(run)
             self.page_size = max(self.page_size, run.page_size)
             self.progress.begin(run, title, run.expected)
-            self._shown = 0
+            self._call_helpers(run)
             work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True)
         except BlestaError as failure:
             self.failure = failure
@@ -92,6 +98,13 @@ class Pass:
         run.refresh_from_db(using=self.scope.using)
         self.progress.end(run)
         return run
+
+    def _call_helpers(self, run: SyncRun) -> None:
+        if not self.helpers:
+            return
+        others = run.chunks.using(self.scope.using).filter(state=SyncChunk.State.WAITING).count() // CHUNKS_A_HELPER
+        if others:
+            wake(self.helpers, self.scope.using, times=min(others, MAX_HELPERS), run_id=run.pk)
 
     def _after_chunk(self, run: SyncRun) -> None:
         renew(str(self.batch), self.scope.using)
