@@ -173,6 +173,15 @@ class Installation:
     #: Read past PHP warnings that are printed before the JSON of an answer to a read.
     salvage_warnings: bool = False
     batch_size: int = 500
+    #: How long a worker may hold a chunk of a run without a sign of life before another may take it.
+    lease_seconds: float = 300.0
+    #: A run that misses more rows than both of these allow removes none and is called suspect.
+    loss_limit_rows: int = 50
+    loss_limit_share: float = 0.05
+    #: Single rows asked per minute for detail, for confirming what is missing, and under parents; None: all at once.
+    single_rows_per_minute: int | None = None
+    #: None keeps the history of changes for ever, 0 keeps none.
+    history_days: int | None = 90
     admin_url: str = ""
     client_url: str = ""
 
@@ -453,6 +462,11 @@ _OPTIONS: Mapping[str, _Kind] = {
     "plugin_paths": _Kind('a dict such as {"plugin.Model": "plugin.model"}', _paths),
     "salvage_warnings": _FLAG,
     "batch_size": _whole(1, 10_000),
+    "lease_seconds": _number(1, 86_400),
+    "loss_limit_rows": _whole(0, 1_000_000),
+    "loss_limit_share": _number(0, 1),
+    "single_rows_per_minute": _optional(_whole(1, 1_000_000)),
+    "history_days": _optional(_whole(0, 36_500)),
     "admin_url": _ADDRESS,
     "client_url": _ADDRESS,
 }

@@ -89,11 +89,15 @@ REST_FRAMEWORK = {
 }
 
 # The discard port: a test that forgets to name its simulator is refused by the machine, not answered by something else.
-BLESTA = {
+BLESTA: dict[str, Any] = {
     "URL": os.environ.get("BLESTA_URL", "http://127.0.0.1:9/api/"),
     "USER": os.environ.get("BLESTA_USER", "nobody"),
     "KEY": os.environ.get("BLESTA_KEY", "no-key"),
 }
+if "BLESTA_REQUESTS_PER_SECOND" in os.environ:
+    # "none" for a simulator that is in no need of mercy
+    _rate = os.environ["BLESTA_REQUESTS_PER_SECOND"]
+    BLESTA["REQUESTS_PER_SECOND"] = None if _rate == "none" else float(_rate)
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_QUEUE", f"blesta_{CHECKOUT}")

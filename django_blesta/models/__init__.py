@@ -15,13 +15,25 @@ from django_blesta.models.base import (
 from django_blesta.models.clients import Client, ClientGroup, ClientLink, Contact, ContactNumber, ContactType, User
 from django_blesta.models.companies import Company, Currency
 from django_blesta.models.invoices import Invoice, InvoiceLine
-from django_blesta.models.journal import FenceCounter, Operation, QuarantinedRow, SyncRun
+from django_blesta.models.journal import Operation
 from django_blesta.models.packages import Package, PackageGroup, PackageGroupMember, PackagePricing
+from django_blesta.models.runs import (
+    Certificate,
+    Change,
+    FenceCounter,
+    IdentityMark,
+    QuarantinedRow,
+    SyncChunk,
+    SyncRun,
+    SyncScope,
+)
 from django_blesta.models.services import Service
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
 
 __all__ = [
     "AppliedAmount",
+    "Certificate",
+    "Change",
     "Client",
     "ClientGroup",
     "ClientLink",
@@ -32,6 +44,7 @@ __all__ = [
     "CountryField",
     "Currency",
     "FenceCounter",
+    "IdentityMark",
     "Invoice",
     "InvoiceLine",
     "Mirror",
@@ -45,7 +58,9 @@ __all__ = [
     "PackagePricing",
     "QuarantinedRow",
     "Service",
+    "SyncChunk",
     "SyncRun",
+    "SyncScope",
     "Transaction",
     "TransactionType",
     "TranslationsField",

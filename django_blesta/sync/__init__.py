@@ -72,7 +72,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
         mapped = map_rows(model, [row], scope, whole=True)
         quarantine(model, mapped.unfit, at=before, using=using)
         if mapped.incoming:
-            store(model, mapped.incoming, fence=fence, fetched_at=before, using=using)
+            store(model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=True)
             release(model, [incoming.key for incoming in mapped.incoming], using=using)
             return True
     return False

@@ -34,21 +34,27 @@ class Walk:
 
 
 class Listing:
-    """One listing of one resource, through one connection, for one company and, where scoped, one parent."""
+    """One listing of one resource, through one connection, for one company and, where scoped, one parent at a time.
 
-    def __init__(
-        self, connection: Connection, resource: Resource, company_id: int | None, *, parent_id: int | None = None
-    ) -> None:
+    It remembers which way of ordering Blesta took, so that a refused one costs one request and not one per parent.
+    """
+
+    def __init__(self, connection: Connection, resource: Resource, company_id: int | None) -> None:
         if resource.listing is None:
             raise TypeError(f"{resource.remote} declares no listing.")
         self._connection, self._resource, self._listing = connection, resource, resource.listing
-        self._company_id, self._parent_id = company_id, parent_id
+        self._company_id, self._parent_id = company_id, 0
+        self._orders = [o for o in (self._listing.order_by, self._listing.order_by_qualified) if o]
+
+    def under(self, parent_id: int) -> Listing:
+        self._parent_id = parent_id
+        return self
 
     def arguments(self, call: Call) -> dict[str, Any]:
         arguments = dict(call.arguments)
         if call.company and self._company_id is not None:
             arguments[call.company] = self._company_id
-        if call.key and self._parent_id is not None:
+        if call.key and self._parent_id:
             arguments[call.key] = self._parent_id
         return arguments
 
@@ -77,9 +83,9 @@ class Listing:
 
     def forward(self, walk: Walk, *, page_size: int = 0) -> Iterator[list[Row]]:
         """A short scoped listing, first page to last, without a count; `page_size`, where known, saves the last ask."""
+        order, rows = self._first_page(walk)
         number = 1
         while True:
-            rows = self.page(number, self._listing.order_by)
             fresh = self._fresh(rows, walk)
             if fresh:
                 yield fresh
@@ -88,11 +94,12 @@ class Listing:
                 walk.expected = walk.seen
                 return
             number += 1
+            rows = self.page(number, order)
 
     def backward(self, walk: Walk) -> Iterator[list[Row]]:
         """The proving walk. Raises what the first page raises; a later page that cannot be read is named instead."""
         walk.expected = self.count()
-        order, first = self._ordered_first_page(walk)
+        order, first = self._first_page(walk)
         if not walk.ordered:
             yield from self._until_two_agree(walk, first)
             return
@@ -143,19 +150,20 @@ class Listing:
         missing = min(walk.expected, walk.expected if now is None else now) - walk.seen
         return f"{missing} of {walk.expected} rows that Blesta counts were not shown." if missing > 0 else ""
 
-    def _ordered_first_page(self, walk: Walk) -> tuple[str, list[Row]]:
-        """Try the plain column, then the qualified one, then no order at all (which proves nothing by itself)."""
+    def _first_page(self, walk: Walk) -> tuple[str, list[Row]]:
+        """In the first order that Blesta takes: the plain column, the qualified one, or none (which proves nothing)."""
         refusal: BlestaError | None = None
-        for order in filter(None, (self._listing.order_by, self._listing.order_by_qualified)):
+        for order in tuple(self._orders):
             try:
-                first = self.page(1, order)
+                rows = self.page(1, order)
             except Unavailable as error:
                 if error.reason != "failing":
                     raise
                 refusal = error
-                continue
-            if _ascending([self._id(row) for row in first]):
-                return order, first
+            else:
+                if _ascending([self._id(row) for row in rows]):
+                    return order, rows
+            self._orders.remove(order)
         walk.ordered = False
         try:
             return "", self.page(1, "")

@@ -179,12 +179,13 @@ class Pass:
         title = str(self.model._meta.verbose_name_plural)
         self.progress.begin(self._record, title, None)
         failures: list[str] = []
+        listing = Listing(self.scope.connection, resource, self.scope.company_id)
+        paged = resource.listing is not None and resource.listing.paged
         for parent_id in parents:
             fence, before = draw(self.scope.using), timezone.now()
             walk = Walk()
-            listing = Listing(self.scope.connection, resource, self.scope.company_id, parent_id=parent_id)
-            paged = resource.listing is not None and resource.listing.paged
-            pages = listing.forward(walk, page_size=self.page_size) if paged else listing.whole(walk)
+            under = listing.under(parent_id)
+            pages = under.forward(walk, page_size=self.page_size) if paged else under.whole(walk)
             try:
                 rows = [row for page in pages for row in page]
             except (Misunderstood, Unavailable) as error:

@@ -13,6 +13,7 @@ from django_blesta.connection import Connection, connection_for, identifier_from
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Company, Mirror, MirrorForeignKey, mirrors
 from django_blesta.resources import resource_of
+from django_blesta.sync.fetch import Listing, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,9 @@ def scopes(using: str, company_ids: Iterable[int] | None = None) -> list[Scope]:
     installation = conf.installation(using)
     known = [company for company in installation.companies if company is not None]
     asking = connection_for(using, known[0] if known else None)
-    call = resource_of(Company)
-    assert call.listing is not None  # noqa: S101  (the declaration above this module says so)
-    shown: set[int] = set()
-    page = 1
-    while True:
-        rows = asking.read(call.remote, call.listing.method, {"page": page, "order_by": {"id": "ASC"}})
-        ids = {identifier_from(row.get("id")) for row in rows}
-        fresh = {one for one in ids if one is not None} - shown
-        if not fresh:
-            break
-        shown |= fresh
-        page += 1
+    listing = Listing(asking, resource_of(Company), None)
+    named = (identifier_from(row.get("id")) for page in listing.backward(Walk()) for row in page)
+    shown = {company for company in named if company is not None}
     if not known:
         if len(shown) != 1:
             raise NotConfigured(

@@ -13,7 +13,7 @@ from django_blesta.models import Mirror
 from django_blesta.resources import Converted, resource_of
 from django_blesta.sync.statements import upsert
 
-BOOKKEEPING = ("row_digest", "fence", "fetched_at", "gone_at")
+KNOWN = ("fence", "row_digest", "detail_digest", "company_id", "gone_at", "fetched_at", "detail_fetched_at")
 
 
 @dataclass(slots=True)
@@ -49,10 +49,19 @@ class Tally:
         self.refused.extend(other.refused)
 
 
-def store(model: type[Mirror], rows: Iterable[Incoming], *, fence: int, fetched_at: datetime, using: str) -> Tally:
+def store(
+    model: type[Mirror],
+    rows: Iterable[Incoming],
+    *,
+    fence: int,
+    fetched_at: datetime,
+    using: str,
+    confirming: bool = False,
+) -> Tally:
     """Write a batch in one short transaction; a row that the database refuses is found by halving, the rest land.
 
-    `fetched_at` is the instant before the request left. A row seen twice in a batch counts once.
+    `fetched_at` is the instant before the request left. A row seen twice in a batch counts once. `confirming` raises
+    the fence of unchanged rows too: a listing that left earlier must not undo what a refresh has just confirmed.
     """
     batch = list({row.key: row for row in rows}.values())
     batch.sort(key=lambda row: tuple((part is not None, part) for part in row.key))
@@ -60,17 +69,25 @@ def store(model: type[Mirror], rows: Iterable[Incoming], *, fence: int, fetched_
         return Tally()
     try:
         with transaction.atomic(using):
-            return _store(model, batch, fence, fetched_at, using)
+            return _store(model, batch, fence, fetched_at, using, confirming)
     except (DataError, IntegrityError) as error:
         if len(batch) == 1:
             return Tally(refused=[(batch[0], type(error).__name__)])
     middle = len(batch) // 2
-    tally = store(model, batch[:middle], fence=fence, fetched_at=fetched_at, using=using)
-    tally.add(store(model, batch[middle:], fence=fence, fetched_at=fetched_at, using=using))
+    tally = Tally()
+    for half in (batch[:middle], batch[middle:]):
+        tally.add(store(model, half, fence=fence, fetched_at=fetched_at, using=using, confirming=confirming))
     return tally
 
 
-def _store(model: type[Mirror], batch: Sequence[Incoming], fence: int, fetched_at: datetime, using: str) -> Tally:
+def _store(
+    model: type[Mirror],
+    batch: Sequence[Incoming],
+    fence: int,
+    fetched_at: datetime,
+    using: str,
+    confirming: bool = False,
+) -> Tally:
     tally = Tally()
     held = _locked(model, batch, using)
     writes: dict[tuple[str, ...], list[Incoming]] = {}
@@ -84,8 +101,7 @@ def _store(model: type[Mirror], batch: Sequence[Incoming], fence: int, fetched_a
             tally.created += 1
         elif known.gone_at is None and _same(known, incoming):
             tally.unchanged += 1
-            # A whole row must raise the fence, or a listing that left earlier could still undo what it confirms.
-            if not incoming.whole:
+            if not (confirming or (incoming.whole and _detail_is_due(known))):
                 continue
         else:
             tally.changed += 1
@@ -107,12 +123,16 @@ def _same(known: Any, incoming: Incoming) -> bool:
     return not incoming.whole or known.detail_digest == incoming.detail_digest
 
 
+def _detail_is_due(known: Any) -> bool:
+    return known.detail_fetched_at is None or known.detail_fetched_at < known.fetched_at
+
+
 def _locked(model: type[Mirror], batch: Sequence[Incoming], using: str) -> dict[tuple[Any, ...], Any]:
     """What is held of the batch, under row locks taken in key order so that two workers cannot deadlock."""
     key = _attnames(model, resource_of(model).key)
     firsts = {row.key[0] for row in batch}
     held = model._base_manager.using(using).filter(**{f"{key[0]}__in": firsts}).order_by(*key).select_for_update()
-    columns = (*key, "fence", "row_digest", "detail_digest", "company_id", "gone_at")
+    columns = (*key, *KNOWN)
     return {tuple(found[: len(key)]): found for found in held.values_list(*columns, named=True)}
 
 

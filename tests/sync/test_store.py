@@ -54,8 +54,10 @@ def invoice(pk: int, total: str, *, lines: list[tuple[int, str]] | None = None, 
     return row
 
 
-def put(model: Any, *rows: Incoming, fence: int = 10, at: datetime = NOON) -> tuple[int, int, int, int]:
-    tally = store(model, rows, fence=fence, fetched_at=at, using=USING)
+def put(
+    model: Any, *rows: Incoming, fence: int = 10, at: datetime = NOON, confirming: bool = False
+) -> tuple[int, int, int, int]:
+    tally = store(model, rows, fence=fence, fetched_at=at, using=USING, confirming=confirming)
     assert tally.refused == []
     return tally.created, tally.changed, tally.unchanged, tally.stale
 
@@ -146,9 +148,9 @@ def test_a_listing_row_leaves_children_and_detail_alone():
     assert row.lines.count() == 1
 
 
-def test_a_whole_row_raises_the_fence_even_where_nothing_changed():
+def test_a_refresh_raises_the_fence_even_where_nothing_changed():
     put(Invoice, invoice(1, "5", lines=[]))
-    assert put(Invoice, invoice(1, "5", lines=[]), fence=15, at=LATER) == (0, 0, 1, 0)
+    assert put(Invoice, invoice(1, "5", lines=[]), fence=15, at=LATER, confirming=True) == (0, 0, 1, 0)
     row = Invoice.objects.get()
     assert (row.fence, row.detail_fetched_at) == (15, LATER)
     assert put(Invoice, invoice(1, "9"), fence=12) == (0, 0, 0, 1)

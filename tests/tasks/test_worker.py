@@ -16,7 +16,12 @@ SIMULATED = pytest.mark.parametrize("blesta_simulator", [{"clients": 5, "seed": 
 
 
 def environment(blesta) -> dict[str, str]:
-    return {"BLESTA_URL": blesta.url, "BLESTA_USER": blesta.user, "BLESTA_KEY": blesta.key}
+    return {
+        "BLESTA_URL": blesta.url,
+        "BLESTA_USER": blesta.user,
+        "BLESTA_KEY": blesta.key,
+        "BLESTA_REQUESTS_PER_SECOND": "none",
+    }
 
 
 @SIMULATED

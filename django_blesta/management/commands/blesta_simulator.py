@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pprint
 import signal
 import threading
 from argparse import ArgumentParser
@@ -43,7 +42,7 @@ class Command(BaseCommand):
         try:
             self.stdout.write(f"Blesta simulator at {simulator.url} user {simulator.user} key {simulator.key}")
             if options["print_settings"]:
-                self.stdout.write(f"BLESTA = {pprint.pformat(dict(simulator.settings()), sort_dicts=False)}")
+                self.stdout.write(f"BLESTA = {dict(simulator.settings())!r}")
             self.stdout.flush()
             interrupted.wait()
         finally:

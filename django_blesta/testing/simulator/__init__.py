@@ -30,7 +30,8 @@ __all__ = ["Clock", "Fault", "Recorded", "Request", "Response", "Simulator", "St
 class Simulator(Factories):
     """One Blesta installation with its socket; a context manager. `handle` works without having been started.
 
-    `clients=0` with `companies=1` is an empty company, for tests that add what they need.
+    `clients=0` makes companies with a catalogue and no customers; `companies=0` makes nothing at all, for tests that
+    begin with `add_company()`.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class Simulator(Factories):
     ) -> None:
         super().__init__(State(), clock or Clock())
         self.switches = Switches()
-        fill(self.state, self.clock, clients=clients, seed=seed, companies=companies, months=months)
+        if companies:
+            fill(self.state, self.clock, clients=clients, seed=seed, companies=companies, months=months)
         self._application = Application(self.state, self.clock, self.switches)
         self._wanted_port = port
         self._server: Server | None = None
@@ -106,6 +108,12 @@ class Simulator(Factories):
     @property
     def key(self) -> str:
         return self.credentials[min(self.credentials)][1]
+
+    def add_company(self, **columns: Any) -> Row:
+        """A company with a default client group, US dollars, English and a key."""
+        company = super().add_company(**columns)
+        self.add_key(company["id"])
+        return company
 
     def add_key(self, company_id: int, user: str | None = None, key: str | None = None) -> Row:
         """Another user and key that enter the company."""

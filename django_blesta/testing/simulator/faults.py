@@ -35,12 +35,14 @@ class Fault:
     drip: float | None = None  # seconds between the bytes of the body
     hold: bool = False
     hits: int = 0
-    _reached: threading.Event = field(default_factory=threading.Event, repr=False)
+    _reached: int = field(default=0, repr=False)
+    _news: threading.Condition = field(default_factory=threading.Condition, repr=False)
     _released: threading.Event = field(default_factory=threading.Event, repr=False)
 
-    def wait_until_hit(self, timeout: float = 10) -> bool:
-        """Whether a call came to this fault (and, when it holds, is waiting now) within so many seconds."""
-        return self._reached.wait(timeout)
+    def wait_until_hit(self, times: int = 1, timeout: float = 10) -> bool:
+        """Whether so many calls came to this fault (and, when it holds, wait here now) within so many seconds."""
+        with self._news:
+            return self._news.wait_for(lambda: self._reached >= times, timeout)
 
     def release(self) -> None:
         """Let the calls that wait here go on."""
@@ -54,7 +56,7 @@ class Fault:
         if self.hold and not self.after_effect:
             self._wait()
         elif not self.hold:
-            self._reached.set()
+            self._arrive()
 
     def after(self) -> None:
         if self.hold and self.after_effect:
@@ -83,8 +85,13 @@ class Fault:
         return Response(status, body, kind)
 
     def _wait(self) -> None:
-        self._reached.set()
+        self._arrive()
         self._released.wait()
+
+    def _arrive(self) -> None:
+        with self._news:
+            self._reached += 1
+            self._news.notify_all()
 
 
 class Faults:

@@ -77,8 +77,7 @@ def _split(name: str) -> list[str | None] | None:
 
 
 def _next_index(array: Array) -> str:
-    highest = max((int(key) for key in array if _INTEGER_KEY.fullmatch(key)), default=-1)
-    return str(max(highest, -1) + 1)
+    return str(max((int(key) for key in array if _INTEGER_KEY.fullmatch(key)), default=-1) + 1)
 
 
 def truthy(value: Any) -> bool:
@@ -124,6 +123,7 @@ def parse_date(text: Any, zone: tzinfo) -> datetime | None:
         return None
 
 
+_ESCAPED_DELETE: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u007f")  # which json_encode leaves as it is
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 
 
@@ -150,4 +150,5 @@ def to_json(value: Any, show_money: Callable[[Decimal], Any] | None = None) -> s
             return show_date(item)
         raise TypeError(f"{item!r} has no place in an answer")
 
-    return json.dumps(value, default=native, separators=(",", ":")).replace("/", "\\/")
+    text = json.dumps(value, default=native, separators=(",", ":")).replace("/", "\\/")
+    return _ESCAPED_DELETE.sub("\\1\x7f", text) if "\\u007f" in text else text

@@ -182,6 +182,12 @@ def get_note_list_count(call: Call, client_id: int) -> int:
     return call.listings.count(_notes(call, client_id))
 
 
+@method("Clients", "getNote")
+def get_note(call: Call, note_id: int) -> Any:
+    row = call.state.get("client_notes", note_id)
+    return call.rows.plain("client_notes", row) if row else False
+
+
 def _client_rules(call: Call, *, edit: bool, client_id: int | None = None) -> Rules:
     def free(value: Any) -> bool:
         taken = call.state.where("clients", user_id=php.integer(value)) if value else []

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from rest_framework.permissions import AllowAny
+from rest_framework.test import APIClient
+from rest_framework.views import APIView
+
+from django_blesta import sync
+from django_blesta.models import Client, ClientLink, Contact, Operation
+from tests.operations.conftest import writes
+from tests.operations.rules import BROKEN, IDS, NAMELESS, make_strict, refuse
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.rest_framework.urls")]
+
+CONTACT = "/api/blesta/contacts/1/"
+
+
+@pytest.fixture
+def api(ada) -> APIClient:
+    client = APIClient()
+    client.force_login(ada)
+    return client
+
+
+def patch(api: APIClient, data: Any, **headers: str) -> Any:
+    return api.patch(CONTACT, data, format="json", headers=headers)
+
+
+class TestWho:
+    def test_anonymous_user_is_refused_by_the_view_itself(self, contact, monkeypatch):
+        monkeypatch.setattr(APIView, "permission_classes", [AllowAny])  # a site that is open by default
+        for method in ("get", "patch", "options"):
+            assert getattr(APIClient(), method)(CONTACT).status_code in (401, 403)
+        assert APIClient().get("/api/blesta/operations/x/").status_code in (401, 403)
+
+    def test_strangers_contact_is_not_there(self, billing, api):
+        billing.add_client(email="stranger@example.com")
+        for model in (Client, Contact):
+            assert sync.refresh(model, 2)
+        billing.requests.clear()
+        for url in ("/api/blesta/contacts/2/", "/api/blesta/contacts/999/", f"/api/blesta/contacts/{10**30}/"):
+            assert api.get(url).status_code == 404
+            assert api.patch(url, {"city": "Paris"}, format="json").status_code == 404
+        assert billing.requests == []
+
+    def test_suspended_link_shows_nothing(self, api):
+        ClientLink.objects.update(suspended_at=timezone.now())
+        assert api.get(CONTACT).status_code == 404
+
+    def test_session_without_a_csrf_token_changes_nothing(self, billing, ada):
+        strict = APIClient(enforce_csrf_checks=True)
+        strict.force_login(ada)
+        assert patch(strict, {"city": "Paris"}).status_code == 403
+        assert billing.requests == []
+
+
+class TestGet:
+    def test_contact_is_shown_as_the_mirror_has_it_without_asking_blesta(self, billing, api):
+        answer = api.get(CONTACT)
+        assert answer.status_code == 200
+        shown = answer.json()
+        assert (shown["id"], shown["client_id"], shown["company_name"]) == (1, 1, "Analytical Engines")
+        assert shown["email"] == "ada@example.com"
+        assert shown["fetched_at"]
+        assert billing.requests == []
+
+
+class TestPatch:
+    def test_change_is_made_and_the_refreshed_contact_shown(self, billing, api, ada):
+        answer = patch(api, {"city": "Paris", "company_name": ""})
+        assert answer.status_code == 200
+        assert (answer.json()["city"], answer.json()["company_name"]) == ("Paris", "")
+        assert billing.state.tables["contacts"][1]["city"] == "Paris"
+        assert Operation.objects.get().actor_id == ada.pk
+
+    @pytest.mark.parametrize(("entered", "field", "code"), BROKEN, ids=IDS)
+    def test_rule_of_blesta_lands_on_its_field_with_its_code(self, billing, api, entered, field, code):
+        make_strict(billing, field, code)
+        answer = patch(api, entered)
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "rejected"
+        assert answer.json()["detail"]
+        found = answer.json()["errors"]
+        assert code in {one["code"] for one in found[field]}
+        assert set(found) <= {*entered, field}
+        assert writes(billing) == ["Contacts.edit"]
+
+    @pytest.mark.parametrize(("field", "code"), NAMELESS)
+    def test_rule_about_no_field_of_ours_names_blestas_field(self, billing, api, field, code):
+        refuse(billing, field, code, None)
+        answer = patch(api, {"city": "Paris"})
+        assert answer.status_code == 400
+        assert answer.json()["errors"] == {
+            "non_field_errors": [{"message": f"Invalid value ({code}). ({field})", "code": code}]
+        }
+
+    def test_maintenance_is_503_with_retry_after(self, billing, api):
+        billing.switches.maintenance = "503"
+        answer = patch(api, {"city": "Paris"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "maintenance" in answer.json()["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+
+    def test_blesta_that_is_not_there_is_503_and_the_same_request_works_later(self, billing, api):
+        billing.stop()
+        assert patch(api, {"city": "Paris"}, **{"Idempotency-Key": "once"}).status_code == 503
+        billing.start()
+        assert patch(api, {"city": "Paris"}, **{"Idempotency-Key": "once"}).status_code == 200
+        assert writes(billing) == ["Contacts.edit"]
+
+    def test_unknown_outcome_is_202_with_the_operations_address(self, billing, api):
+        billing.fail(model="Contacts", method="edit", status=500, after_effect=True)
+        answer = patch(api, {"city": "Paris"})
+        assert (answer.status_code, answer.json()["code"]) == (202, "unknown")
+        assert answer.headers["Location"] == answer.json()["operation"]
+        shown = api.get(answer.headers["Location"]).json()
+        assert (shown["state"], shown["kind"], shown["target_id"]) == ("unknown", "contacts.edit", 1)
+        assert shown["detail"] == answer.json()["detail"]
+
+    def test_read_only_site_is_403(self, billing, api, settings):
+        settings.BLESTA = settings.BLESTA | {"READ_ONLY": True}
+        answer = patch(api, {"city": "Paris"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+        assert writes(billing) == []
+
+    @pytest.mark.parametrize(
+        ("setting", "status", "code"),
+        [({"KEY": "wrong"}, 502, "upstream"), ({"URL": "ftp://billing.example"}, 503, "not_configured")],
+    )
+    def test_site_with_a_mistake_says_only_that(self, api, settings, setting, status, code):
+        settings.BLESTA = settings.BLESTA | setting
+        answer = patch(api, {"city": "Paris"})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert set(answer.json()) == {"detail", "code"}
+        assert "billing.example" not in answer.text
+
+
+class TestToken:
+    @pytest.mark.parametrize("way", ["header", "quoted header", "body"])
+    def test_request_that_is_sent_again_changes_once(self, billing, api, way):
+        headers = {"header": {"Idempotency-Key": "k-1"}, "quoted header": {"Idempotency-Key": '"k-1"'}, "body": {}}[way]
+        data = {"city": "Paris"} | ({"token": "k-1"} if way == "body" else {})
+        assert patch(api, data, **headers).status_code == 200
+        assert patch(api, data, **headers).status_code == 200
+        assert writes(billing) == ["Contacts.edit"]
+        assert Operation.objects.get().token == "k-1"
+
+    def test_another_body_with_the_same_token_is_409(self, billing, api):
+        assert patch(api, {"city": "Paris", "token": "k-1"}).status_code == 200
+        answer = patch(api, {"city": "Rome", "token": "k-1"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "token_reused")
+        assert writes(billing) == ["Contacts.edit"]
+
+    def test_unknown_outcome_that_is_sent_again_sends_nothing(self, billing, api):
+        billing.fail(model="Contacts", method="edit", close=True, after_effect=True)
+        for _ in range(2):
+            answer = patch(api, {"city": "Paris", "token": "k-1"})
+            assert (answer.status_code, answer.headers["Location"]) == (
+                202,
+                "http://testserver/api/blesta/operations/k-1/",
+            )
+        assert writes(billing) == ["Contacts.edit"]
+
+    @pytest.mark.parametrize("token", ["a/b", "two words", "x" * 65, "a\x00b", "ü"])
+    def test_token_that_is_none_is_400(self, billing, api, token):
+        answer = patch(api, {"city": "Paris", "token": token})
+        assert answer.status_code == 400
+        assert set(answer.json()["errors"]) == {"token"}
+        answer = patch(api, {"city": "Paris"}, **{"Idempotency-Key": token})
+        assert answer.status_code == 400
+        assert set(answer.json()["errors"]) == {"token"}
+        assert billing.requests == []
+
+    def test_two_different_tokens_are_400(self, billing, api):
+        answer = patch(api, {"city": "Paris", "token": "one"}, **{"Idempotency-Key": "two"})
+        assert (answer.status_code, set(answer.json()["errors"])) == (400, {"token"})
+        assert billing.requests == []
+
+
+class TestShape:
+    @pytest.mark.parametrize(
+        ("body", "field", "code"),
+        [
+            ('{"status": "active"}', "status", "unknown_field"),
+            ('{"city": "Paris", "id": 2}', "id", "unknown_field"),
+            ('{"city": "Paris", "": 1}', "", "unknown_field"),
+            ("{}", "non_field_errors", "empty"),
+            ('{"token": "once"}', "non_field_errors", "empty"),
+            ("[]", "non_field_errors", "invalid"),
+            ('"text"', "non_field_errors", "invalid"),
+            ('{"city": null}', "city", "null"),
+            ('{"city": ["Paris"]}', "city", "invalid"),
+            ('{"city": true}', "city", "invalid"),
+            (r'{"city": "a\u0000b"}', "city", "null_characters_not_allowed"),
+            (r'{"city": "\ud800"}', "city", "surrogate_characters_not_allowed"),
+            (json.dumps({"city": "x" * 100_000}), "city", "max_length"),
+        ],
+        ids=lambda value: value[:20],
+    )
+    def test_what_is_no_change_of_a_contact_is_400_and_sends_nothing(self, billing, api, body, field, code):
+        answer = api.patch(CONTACT, body, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+        assert [one["code"] for one in answer.json()["errors"][field]] == [code]
+        assert billing.requests == []
+
+    def test_body_that_is_not_json_is_400(self, billing, api):
+        answer = api.patch(CONTACT, "{", content_type="application/json")
+        assert answer.status_code == 400
+        assert billing.requests == []
+
+    def test_form_encoded_body_works_as_well(self, billing, api):
+        assert api.patch(CONTACT, {"city": "Zoë's 名前"}, format="multipart").json()["city"] == "Zoë's 名前"
+
+
+class TestOperation:
+    def test_operation_of_someone_else_is_not_there(self, api, contact, django_user_model):
+        patch(api, {"city": "Paris", "token": "k-1"})
+        assert api.get("/api/blesta/operations/k-1/").status_code == 200
+        other = django_user_model.objects.create_user("other")
+        ClientLink.objects.create(user=other, client_id=contact.client_id)
+        api.force_login(other)
+        assert api.get("/api/blesta/operations/k-1/").status_code == 404
+        assert api.get("/api/blesta/operations/%00/").status_code == 404
+
+    def test_rejected_operation_shows_blestas_fields_and_codes(self, api):
+        patch(api, {"company_name": "c" * 129, "token": "k-1"})
+        shown = api.get("/api/blesta/operations/k-1/").json()
+        assert (shown["state"], shown["complaints"]) == ("failed", [{"blesta_field": "company", "code": "length"}])
+
+    def test_operation_whose_process_died_is_shown_as_unknown(self, api):
+        patch(api, {"city": "Paris", "token": "k-1"})
+        Operation.objects.update(state="sending", sent_at=timezone.now() - timedelta(hours=1))
+        assert api.get("/api/blesta/operations/k-1/").json()["state"] == "unknown"
+
+
+class TestExceptionHandler:
+    def test_view_of_the_site_answers_with_blestas_names(self, contact):
+        answer = APIClient().post("/site/")
+        assert answer.status_code == 400
+        assert {name: [one["code"] for one in listed] for name, listed in answer.json()["errors"].items()} == {
+            "company": ["length"],
+            "email": ["format"],
+        }
+
+    def test_unknown_outcome_in_a_view_of_the_site_has_no_address(self, billing, contact):
+        billing.fail(model="Contacts", method="edit", close=True)
+        answer = APIClient().post("/site/")
+        assert (answer.status_code, set(answer.json())) == (202, {"detail", "code"})
+
+    def test_errors_of_the_sites_own_stay_as_they_are(self):
+        assert APIClient().get("/site/").json() == {"own": ["The site's own."]}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTransactions:
+    def test_view_works_under_atomic_requests(self, billing, api, monkeypatch):
+        monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+        assert patch(api, {"city": "Paris"}).status_code == 200
+
+    def test_second_request_while_the_first_is_under_way_is_202(self, billing, api, ada):
+        held = billing.fail(model="Contacts", method="edit", hold=True)
+        answers: list[Any] = []
+
+        def first() -> None:
+            own = APIClient()
+            own.force_login(ada)
+            answers.append(patch(own, {"city": "Paris", "token": "k-1"}))
+            connections.close_all()
+
+        thread = threading.Thread(target=first)
+        thread.start()
+        assert held.wait_until_hit()
+        late = patch(api, {"city": "Paris", "token": "k-1"})
+        held.release()
+        thread.join(30)
+        assert (late.status_code, api.get(late.headers["Location"]).json()["state"]) == (202, "succeeded")
+        assert "already being sent" in late.json()["detail"]
+        assert [answer.status_code for answer in answers] == [200]
+        assert writes(billing) == ["Contacts.edit"]
