@@ -229,15 +229,15 @@ def test_arguments_are_hidden_in_reports_of_sites_in_production(server: FaultySe
     server.otherwise = reset
     settings.DEBUG = False
     settings.BLESTA = flat({"URL": server.url, "ALLOW": ["Things.add"]}, CANARY)
-    connection = connection_for()
+    connection, port = connection_for(), server.port
 
     def view(request: Any) -> HttpResponse:
         # Computed here: this function's own variables are not ours to hide, and a report also quotes the source.
-        return HttpResponse(connection.write("Things", "add", {"vars": {"password": f"pass-{server.port * 7919}"}}))
+        return HttpResponse(connection.write("Things", "add", {"vars": {"password": f"pass-{port * 7919}"}}))
 
     html, text, _ = report_of(view)
-    assert f"pass-{server.port * 7919}".encode() in server.requests[0].body
+    assert f"pass-{port * 7919}".encode() in server.requests[0].body
     assert "_call" in text
     for place in (html, text):
-        assert f"pass-{server.port * 7919}" not in place
+        assert f"pass-{port * 7919}" not in place
     connection.hang_up()
