@@ -187,6 +187,11 @@ class FaultyServer:
             if not self.greets:
                 self._patience.wait(20)
                 raise HangUp
+            if self._context is None and conversation.recv(1, socket.MSG_PEEK) == b"\x16":
+                # A TLS greeting: answered as web servers do, in plain HTTP.
+                conversation.recv(65536)
+                conversation.sendall(answer("", 400))
+                raise HangUp
             if self._context is not None:
                 conversation = self._context.wrap_socket(conversation, server_side=True)
             with conversation.makefile("rb") as stream:
