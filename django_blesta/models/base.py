@@ -171,6 +171,7 @@ class Mirror(models.Model):
     fetched_at = models.DateTimeField(_("fetched at"), editable=False)
     detail_fetched_at = models.DateTimeField(_("detail fetched at"), null=True, editable=False)
     gone_at = models.DateTimeField(_("gone since"), null=True, editable=False, db_index=True)
+    unlisted_at = models.DateTimeField(_("shown by no listing since"), null=True, editable=False)
 
     objects = MirrorQuerySet.as_manager()
 
