@@ -77,7 +77,9 @@ _CONNECTED = {
 
 # The kind of error on a run, to what it says about the connection; any other kind was an answer of Blesta's.
 _BY_KIND = {
+    "denied": Connected.DENIED,
     "Denied": Connected.DENIED,
+    "not-blesta": Connected.MISCONFIGURED,
     "maintenance": Connected.MAINTENANCE,
     "unreachable": Connected.UNREACHABLE,
     "blocked": Connected.UNREACHABLE,
@@ -226,7 +228,9 @@ class _Runs:
 
     def of(self, name: str) -> list[tuple[SyncRun | None, SyncRun | None]]:
         """(newest, newest complete) for each company that counts: a company that left the setting does not."""
-        held = [run for (resource, _company), run in self.latest.items() if resource == name]
+        # A run without a company never got as far as one; it tells of the connection, not of a mirror's rows.
+        every = [run for (resource, _company), run in self.latest.items() if resource == name]
+        held = [run for run in every if run.company_id is not None] or every
         if self._companies:
             companies: Iterable[int | None] = self._companies
         else:
@@ -326,7 +330,8 @@ def _told_by(run: SyncRun) -> Connected | None:
     """None for a run that says nothing: it is under way, or was cut off on our side."""
     if run.state in (_State.RUNNING, _State.INTERRUPTED):
         return None
-    return _BY_KIND.get(run.error_kind, Connected.OK)
+    never_asked = run.company_id is None and run.state == _State.FAILED
+    return _BY_KIND.get(run.error_kind, Connected.UNREACHABLE if never_asked else Connected.OK)
 
 
 def _configuration(problems: tuple[conf.Problem, ...]) -> list[Trouble]:

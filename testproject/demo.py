@@ -39,6 +39,8 @@ FRESH_FOR = timedelta(days=14)
 SYNC_EVERY = 60.0
 # Contacts and applied amounts cost one request per parent; a look at them every tenth time keeps the demo light.
 WHOLE_EVERY = 10
+# A demo that was killed must not keep the next one waiting for long.
+LEASE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def prepare(database: Path, *, clients: int, seed: int) -> Plan:
 
 def point_at(simulator: Simulator) -> None:
     """Make this process's setting lead to the simulator, which answers as fast as it is asked."""
-    settings.BLESTA = {**simulator.settings(), "REQUESTS_PER_SECOND": None}
+    settings.BLESTA = {**simulator.settings(), "REQUESTS_PER_SECOND": None, "LEASE_SECONDS": LEASE}
     setting_changed.send(sender=None, setting="BLESTA", value=settings.BLESTA, enter=True)
 
 
@@ -146,6 +148,19 @@ def believable_client() -> Client:
     raise LookupError("The simulated company has no client that a customer could be.")
 
 
+def first_sync(progress: sync.Progress, tell: Callable[[str], None]) -> list[SyncRun]:
+    """Mirror everything, after any sync that another process began on this database, or was killed in."""
+    told = False
+    while True:
+        try:
+            return sync.run(cause="demo", progress=progress)
+        except sync.AlreadyRunning as error:
+            if not told:
+                tell(f"{error} Waiting for its end ...")
+            told = True
+            threading.Event().wait(1)
+
+
 class Stopped(Exception):
     """Ends a sync from within when the demo is stopped; the run is then on record as interrupted."""
 
@@ -166,6 +181,8 @@ class Minutely(threading.Thread):
                 sync.run(cause="demo", scoped=count % WHOLE_EVERY == 0, progress=self)
             except Stopped:
                 pass
+            except sync.AlreadyRunning:
+                logger.info("Another sync is under way.")
             except BlestaError as error:
                 logger.warning("The sync ended early: %s", error)
             finally:

@@ -13,7 +13,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_blesta.models import Client, Invoice, InvoiceLine, Operation, QuarantinedRow, SyncRun, mirrors
+from django_blesta import sync
+from django_blesta.exceptions import BlestaError
+from django_blesta.models import Client, Company, Invoice, InvoiceLine, Operation, QuarantinedRow, SyncRun, mirrors
 from django_blesta.status import Connected, Level, Snapshot, snapshot
 from tests import rows
 
@@ -58,6 +60,8 @@ def test_connection_is_never_when_nothing_ran() -> None:
     ("kind", "state", "level"),
     [
         ("Denied", Connected.DENIED, Level.BAD),
+        ("denied", Connected.DENIED, Level.BAD),
+        ("not-blesta", Connected.MISCONFIGURED, Level.BAD),
         ("maintenance", Connected.MAINTENANCE, Level.WARNING),
         ("unreachable", Connected.UNREACHABLE, Level.BAD),
         ("blocked", Connected.UNREACHABLE, Level.BAD),
@@ -264,6 +268,40 @@ def test_snapshot_takes_as_many_queries_when_rows_and_runs_multiply() -> None:
 
     assert count() == few
     assert few <= len(mirrors()) + 8
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state"),
+    [
+        ("key", Connected.DENIED),
+        ("maintenance", Connected.MAINTENANCE),
+        ("stopped", Connected.UNREACHABLE),
+        ("failing", Connected.UNREACHABLE),
+    ],
+)
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 2}], indirect=True)
+def test_connection_is_told_after_a_real_sync_failed_at_its_first_question(
+    trouble: str, state: Connected, blesta: Any, settings: Any
+) -> None:
+    sync.run()
+    assert snapshot().verdict is Level.GOOD
+    if trouble == "key":
+        settings.BLESTA = {**settings.BLESTA, "KEY": "wrong"}
+    elif trouble == "failing":
+        blesta.fail(times=9, status=500, body="<h1>It broke</h1>")
+    elif trouble == "maintenance":
+        blesta.switches.maintenance = "503"
+    else:
+        blesta.stop()
+    settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
+    with pytest.raises(BlestaError):
+        sync.run()
+
+    found = snapshot()
+
+    assert found.connection.state is state
+    assert len(found.troubles) == 1
+    assert of(found, Company).complete_at is not None
 
 
 NO_NETWORK = """

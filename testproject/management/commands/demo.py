@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 
-from django_blesta import sync
 from django_blesta.exceptions import BlestaError
 from django_blesta.management.commands.blesta_sync import Bar
 from django_blesta.models import SyncRun
@@ -80,7 +79,7 @@ class Command(BaseCommand):
     def _sync(self) -> None:
         bar, began = Bar(self), monotonic()
         try:
-            runs = sync.run(cause="demo", progress=bar)
+            runs = demo.first_sync(bar, self.stdout.write)
         except BlestaError as error:
             raise CommandError(str(error)) from None
         finally:
