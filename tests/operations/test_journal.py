@@ -186,7 +186,7 @@ class TestDeadProcess:
         }
         process = subprocess.Popen([sys.executable, "-c", KILLED], env=environ)  # noqa: S603  (our own words)
         try:
-            assert held.wait_until_hit(30)
+            assert held.wait_until_hit(timeout=30)
         finally:
             process.kill()
             process.wait(10)
