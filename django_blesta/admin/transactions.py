@@ -32,7 +32,9 @@ class TransactionAdmin(MirrorAdmin):
         ("added_at", "currency"),
         ("company_link", "account_id", "gateway_id", "id"),
     )
-    related = (Related("applied", ("row", "invoice_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),)
+    related = (
+        Related("applied", ("row", "invoice_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),
+    )
 
     @admin.display(description=_("credit left"))
     def credit(self, obj: Transaction) -> str | None:
