@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = admin.ModelAdmin
 
-BOOKKEEPING = ("gone_at", "fetched_at", "detail_fetched_at")
+BOOKKEEPING = ("gone_at", "unlisted_at", "fetched_at", "detail_fetched_at")
 HIDDEN = ("row_digest", "detail_digest", "fence", *BOOKKEEPING)
 RELATED_ROWS = 10
 
