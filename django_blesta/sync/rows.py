@@ -35,10 +35,12 @@ def map_rows(
     *,
     whole: bool = False,
     given: Mapping[str, Any] | None = None,
+    placed: Mapping[type[Mirror], Mapping[Any, int | None]] | None = None,
 ) -> Mapped:
     """Convert rows and keep those of the scope's company; `given` are columns that the request itself fixes.
 
-    `whole` rows come from a single `get` and carry the detail tier and the children too.
+    `whole` rows come from a single `get` and carry the detail tier and the children too. `placed` tells the company
+    of parents that the mirror does not hold, for those who read Blesta without storing.
     """
     mapped = Mapped()
     converted: list[tuple[Mapping[str, Any], Incoming]] = []
@@ -47,7 +49,7 @@ def map_rows(
             converted.append((row, _convert(model, row, whole, given or {}, mapped.drift)))
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
-    companies = _companies(model, [incoming for _, incoming in converted], scope)
+    companies = _companies(model, [incoming for _, incoming in converted], scope, placed or {})
     for row, incoming in converted:
         company = _own_company(model, row, incoming) or companies.get(incoming.key)
         if company is None and resource_of(model).company in {"", "key"}:
@@ -133,7 +135,12 @@ def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming
     return named
 
 
-def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
+def _companies(
+    model: type[Mirror],
+    batch: Sequence[Incoming],
+    scope: Scope,
+    placed: Mapping[type[Mirror], Mapping[Any, int | None]],
+) -> dict[tuple[Any, ...], int]:
     """The company of each row, through the foreign key that the declaration names."""
     name = resource_of(model).company
     if name in {"", "key", "self"} or not batch:
@@ -141,7 +148,9 @@ def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> 
     reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
     parent = cast("type[Mirror]", reference.related_model)
     ids = {incoming.row.values.get(reference.attname) for incoming in batch} - {None}
-    known = dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
+    elsewhere = placed.get(parent, {})
+    known = {one: elsewhere[one] for one in ids if one in elsewhere}
+    known |= dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
     found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
     return {key: company for key, company in found.items() if company is not None}
 
