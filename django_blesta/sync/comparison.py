@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, cast
 
 from django.db import models
@@ -36,9 +39,7 @@ NOTHING = Nothing()
 
 
 def key_attnames(model: type[Mirror]) -> tuple[str, ...]:
-    return tuple(
-        cast("models.Field[Any, Any]", model._meta.get_field(name)).attname for name in resource_of(model).key
-    )
+    return tuple(cast("models.Field[Any, Any]", model._meta.get_field(name)).attname for name in resource_of(model).key)
 
 
 def present_rows(model: type[Mirror], scope: Scope) -> models.QuerySet[Any]:
@@ -64,7 +65,9 @@ def row_differences(incoming: Incoming, held: Mapping[str, Any]) -> list[Differe
     return _differing(values, held)
 
 
-def detail_differences(model: type[Mirror], incoming: Incoming, held: Mapping[str, Any], using: str) -> list[Difference]:
+def detail_differences(
+    model: type[Mirror], incoming: Incoming, held: Mapping[str, Any], using: str
+) -> list[Difference]:
     """Of the detail tier and the children, where the mirror holds them."""
     if incoming.detail is None or held["detail_fetched_at"] is None:
         return []
@@ -98,6 +101,32 @@ def _child_differences(
         found += [Difference(f"{label}.{d.column}", d.here, d.there) for d in _differing(shown, ours)]
     found += [Difference(f"{related}[{named(key)}]", ours, NOTHING) for key, ours in held.items()]
     return found
+
+
+class Keys:
+    """Keys that were met, eight bytes each. Ask only after the last one was added."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+        self._sorted = True
+
+    def add(self, key: tuple[Any, ...]) -> None:
+        self._numbers.append(number_of(key))
+        self._sorted = False
+
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        if not self._sorted:
+            self._numbers, self._sorted = array("q", sorted(self._numbers)), True
+        number = number_of(key)
+        place = bisect_left(self._numbers, number)
+        return place < len(self._numbers) and self._numbers[place] == number
+
+
+def number_of(key: tuple[Any, ...]) -> int:
+    """The id itself, or 64 bits that stand for a key of several parts."""
+    if len(key) == 1 and isinstance(key[0], int):
+        return key[0]
+    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def named(key: tuple[Any, ...]) -> str:

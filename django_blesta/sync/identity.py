@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_blesta import conf
-from django_blesta.exceptions import BlestaError, Facts, ForeignInstallation, NotCallable, NoSuchResource
+from django_blesta.exceptions import BlestaError, Facts, ForeignInstallation, NoSuchResource, NotCallable
 from django_blesta.models import Client, Contact, IdentityMark, Invoice, Mirror, Service, Transaction, mirror_named
 from django_blesta.resources import Unfit, resource_of, row_mapping
 from django_blesta.sync.comparison import present_rows
@@ -49,7 +49,7 @@ _UNSETTLED = ("draft", "proforma")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What asking for the remembered rows told: `notice` is for the run, `gone` names rows that Blesta shows no more."""
+    """What the remembered rows told: `notice` is for the run, `gone` names those that Blesta shows no more."""
 
     compared: int = 0
     gone: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def check(scope: Scope) -> Verdict:
 
 
 def remember(scope: Scope) -> int:
-    """After a complete run: confirm the marks of rows that the mirror shows, and let others take the places of the rest.
+    """After a complete run: confirm the marks that still stand, and let other rows take the places of the rest.
 
     Returns how many marks there are now. Their values come from the mirror, which the run has just proved.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import (
     Case,
@@ -32,6 +32,8 @@ from django_blesta.models import AppliedAmount, Currency, Invoice, Mirror, Trans
 from django_blesta.sync.comparison import present_rows
 from django_blesta.sync.plan import Scope
 
+Rows: TypeAlias = "QuerySet[Any, Any]"
+
 MAX_LISTED = 50
 NOTICEABLE = Decimal("0.00005")
 _SUM = DecimalField(max_digits=38, decimal_places=8)
@@ -51,7 +53,7 @@ class Rule:
 
     name: str
     model: type[Mirror]
-    broken: Callable[[Scope], QuerySet[Any]]
+    broken: Callable[[Scope], Rows]
     figures: tuple[str, ...]
 
 
@@ -69,19 +71,21 @@ def check(scope: Scope, model: type[Mirror] | None = None) -> Violations:
     return Violations(count, first)
 
 
-def _due(scope: Scope) -> QuerySet[Any]:
+def _due(scope: Scope) -> Rows:
     """Reference: due is total - paid, whatever the invoice's status."""
     off = _wrapped(F("total") - F("paid") - F("due"))
-    return present_rows(Invoice, scope).annotate(off=Abs(off)).filter(off__gte=NOTICEABLE)
+    rows: Rows = present_rows(Invoice, scope).annotate(off=Abs(off)).filter(off__gte=NOTICEABLE)
+    return rows
 
 
-def _lines(scope: Scope) -> QuerySet[Any]:
+def _lines(scope: Scope) -> Rows:
     """The lines come to the subtotal, or to the total where the tax is in their price.
 
     Whether Blesta rounds each line or their sum is not known, so half a unit of the currency is allowed per line.
     Lines that are older than their invoice's row are left alone: their invoice waits to be fetched.
     """
-    known = Currency._base_manager.using(scope.using).filter(company_id=OuterRef("company_id"), code=OuterRef("currency"))
+    currencies = Currency._base_manager.using(scope.using)
+    known = currencies.filter(company_id=OuterRef("company_id"), code=OuterRef("currency"))
     halves = [When(places=places, then=Value(Decimal(5).scaleb(-places - 1))) for places in range(4)]
     rows = present_rows(Invoice, scope).filter(detail_fetched_at__gte=F("fetched_at"))
     summed = rows.annotate(
@@ -94,28 +98,36 @@ def _lines(scope: Scope) -> QuerySet[Any]:
         off_subtotal=Abs(_wrapped(F("lines_sum") - F("subtotal"))),
         off_total=Abs(_wrapped(F("lines_sum") - F("total"))),
     )
-    return allowed.filter(off_subtotal__gte=F("allowed"), off_total__gte=F("allowed"))
+    broken: Rows = allowed.filter(off_subtotal__gte=F("allowed"), off_total__gte=F("allowed"))
+    return broken
 
 
-def _used(scope: Scope) -> QuerySet[Any]:
+def _used(scope: Scope) -> Rows:
     """Blesta's own figure of what was applied, against the payment."""
     over = _wrapped(Abs(F("applied_amount")) - Abs(F("amount")))
-    return present_rows(Transaction, scope).annotate(over=over).filter(over__gte=NOTICEABLE)
+    rows: Rows = present_rows(Transaction, scope).annotate(over=over).filter(over__gte=NOTICEABLE)
+    return rows
 
 
-def _applied(scope: Scope) -> QuerySet[Any]:
+def _applied(scope: Scope) -> Rows:
     """The applied amounts that the mirror holds, against the payment."""
     summed = Sum("applied__amount", filter=Q(applied__gone_at__isnull=True))
+    over = _wrapped(Abs(F("applied_sum")) - Abs(F("amount")))
     rows = present_rows(Transaction, scope).annotate(applied_sum=summed)
-    return rows.annotate(over=_wrapped(Abs(F("applied_sum")) - Abs(F("amount")))).filter(over__gte=NOTICEABLE)
+    broken: Rows = rows.annotate(over=over).filter(over__gte=NOTICEABLE)
+    return broken
 
 
-def _currency(scope: Scope) -> QuerySet[Any]:
+def _currency(scope: Scope) -> Rows:
     """A payment can pay only for what is billed in its own currency."""
-    rows = present_rows(AppliedAmount, scope).filter(transaction__gone_at__isnull=True, invoice__gone_at__isnull=True)
+    rows: Rows = present_rows(AppliedAmount, scope).filter(
+        transaction__gone_at__isnull=True, invoice__gone_at__isnull=True
+    )
+    # Columns that are never null: where they are, the mirror does not hold that side yet.
+    both = rows.filter(transaction__amount__isnull=False, invoice__total__isnull=False)
     other = ~Q(transaction__currency=F("invoice__currency"))
     own = ~Q(currency="") & ~Q(currency=F("transaction__currency"))
-    return rows.filter(transaction__id__isnull=False, invoice__id__isnull=False).filter(other | own)
+    return both.filter(other | own)
 
 
 RULES = (

@@ -15,7 +15,7 @@ from typing import Any, cast
 from django.db import models
 
 from django_blesta.connection import Unreadable, identifier_from
-from django_blesta.exceptions import BlestaError, Misunderstood, NotAllowed, Unavailable
+from django_blesta.exceptions import BlestaError, Denied, Misunderstood, NotAllowed, NotConfigured, Unavailable
 from django_blesta.models import Mirror, mirrors
 from django_blesta.resources import Call, Unfit, resource_of
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
@@ -56,6 +56,13 @@ class Unstored:
 def concerns_one_answer(error: BlestaError) -> bool:
     """Whether only this page or row is affected: the next request may well be answered."""
     return isinstance(error, Misunderstood) or (isinstance(error, Unavailable) and error.reason == "failing")
+
+
+def concerns_one_resource(error: BlestaError) -> bool:
+    """Whether the next resource may fare better: not with a wrong key, a mistake in the setting, or no connection."""
+    if isinstance(error, Denied | NotConfigured):
+        return False
+    return not isinstance(error, Unavailable) or error.reason == "failing"
 
 
 class Survey:
@@ -226,9 +233,7 @@ class Survey:
             before = ids
         self.incomplete.append(f"{MAX_WALKS} walks without a reliable order showed different rows each time")
 
-    def _forward(
-        self, order: str, rows: list[Row], ids: set[Any], parent_id: int | None = None
-    ) -> Iterator[list[Row]]:
+    def _forward(self, order: str, rows: list[Row], ids: set[Any], parent_id: int | None = None) -> Iterator[list[Row]]:
         """Page by page until one brings nothing new: some servers repeat the last one for ever."""
         number = 1
         while fresh := [row for row in rows if self._identity(row) not in ids]:

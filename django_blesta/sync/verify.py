@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import struct
 from array import array
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,26 +16,27 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
+from django_blesta.exceptions import BlestaError
 from django_blesta.models import Certificate, Mirror
 from django_blesta.resources import Unfit, resource_of, row_mapping
 from django_blesta.sync.comparison import (
     Difference,
+    Keys,
     detail_differences,
     held_rows,
     key_attnames,
     named,
+    number_of,
     present_rows,
     row_differences,
 )
 from django_blesta.sync.plan import Scope, in_order, referenced_by, scopes
 from django_blesta.sync.rows import Mapped
 from django_blesta.sync.store import Incoming
-from django_blesta.sync.survey import Survey, Unstored, concerns_one_answer
+from django_blesta.sync.survey import Survey, Unstored, concerns_one_answer, concerns_one_resource
 
 MAX_LISTED = 100
 MAX_SUSPECTS = 1000
@@ -83,13 +83,6 @@ def verify(
                 raise failure
 
 
-def concerns_one_resource(error: BlestaError) -> bool:
-    """Whether the next resource may fare better: not with a wrong key, a mistake in the setting, or no connection."""
-    if isinstance(error, Denied | NotConfigured):
-        return False
-    return not isinstance(error, Unavailable) or error.reason == "failing"
-
-
 @dataclass
 class Examination:
     """One resource of one company: both sides looked at, doubts asked again, and what remains."""
@@ -99,7 +92,7 @@ class Examination:
     unstored: Unstored
     dice: random.Random
     started_at: datetime = field(default_factory=timezone.now)
-    seen: array[int] = field(default_factory=lambda: array("q"))
+    met: Keys = field(default_factory=Keys)
     suspects: dict[Key, tuple[int, int | None] | None] = field(default_factory=dict)
     """Rows to be asked about again, with the digests under which they were shown; None where they were not shown."""
     overflow: int = 0
@@ -183,7 +176,7 @@ class Examination:
     def _take(self, mapped: Mapped) -> None:
         held = held_rows(self.model, [one.key for one in mapped.incoming], self.using)
         for incoming in mapped.incoming:
-            self.seen.append(_token(incoming.key))
+            self.met.add(incoming.key)
             if "status" in incoming.row.values:
                 self.shown[incoming.row.values["status"]] += 1
             ours = held.get(incoming.key)
@@ -203,15 +196,12 @@ class Examination:
             self.remote_count += len(mapped.incoming) + len(mapped.unfit)
 
     def _suspect_unseen(self, rows: Any) -> None:
-        seen = array("q", sorted(self.seen))
         asked = set(self.survey.asked) if self.resource.reached_by else None
-        for key in rows.order_by().values_list(*key_attnames(self.model)).iterator(chunk_size=2000):
-            token = _token(tuple(key))
-            place = bisect_left(seen, token)
-            if (place < len(seen) and seen[place] == token) or (asked is not None and token not in asked):
+        for key in map(tuple, rows.order_by().values_list(*key_attnames(self.model)).iterator(chunk_size=2000)):
+            if key in self.met or (asked is not None and key[0] not in asked):
                 continue
             if len(self.suspects) < 2 * MAX_SUSPECTS:
-                self.suspects.setdefault(tuple(key), None)
+                self.suspects.setdefault(key, None)
             else:
                 self.overflow += 1
 
@@ -226,7 +216,7 @@ class Examination:
                 self.overflow += 1
 
     def _judge(self, key: Key, shown: tuple[int, int | None] | None, *, whole: bool = False) -> None:
-        """Ask for the row again, then look at ours again, in this order: whatever caught up meanwhile is no difference."""
+        """Ask for the row again, and only then look at ours again: what caught up meanwhile is no difference."""
         try:
             answer = self.survey.ask(key)
         except BlestaError as error:
@@ -336,9 +326,7 @@ class Examination:
         Blesta's filter words are not promised to mean the stored status. They do where they divide all rows among
         them; only then is a count that differs held against the mirror (`decisive`: the rows were not compared).
         """
-        try:
-            self.model._meta.get_field("status")
-        except FieldDoesNotExist:
+        if "status" not in row_mapping(self.model).attnames:
             return
         rows = self._present()
         here = Counter(rows.order_by().values_list("status", flat=True).iterator(chunk_size=2000))
@@ -386,16 +374,9 @@ class Examination:
         self.local_sum = (self.local_sum + _weight(key, digest)) % SUM
 
 
-def _token(key: Key) -> int:
-    """The id itself, or 64 bits that stand for a key of several parts."""
-    if len(key) == 1 and isinstance(key[0], int):
-        return key[0]
-    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big", signed=True)
-
-
 def _weight(key: Key, digest: int) -> int:
     """What one row adds to the digest of a set: a sum, so that the order in which rows are met does not matter."""
-    return int.from_bytes(blake2b(struct.pack(">qq", _token(key), digest), digest_size=32).digest(), "big")
+    return int.from_bytes(blake2b(struct.pack(">qq", number_of(key), digest), digest_size=32).digest(), "big")
 
 
 def _plain(key: Key) -> int | str:
