@@ -18,6 +18,7 @@ from django_blesta.connection import Unreadable, identifier_from
 from django_blesta.exceptions import BlestaError, Denied, Misunderstood, NotAllowed, NotConfigured, Unavailable
 from django_blesta.models import Mirror, mirrors
 from django_blesta.resources import Call, Unfit, resource_of
+from django_blesta.sync.comparison import number_of
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
 from django_blesta.sync.rows import Mapped, map_rows
 from django_blesta.sync.store import Incoming
@@ -167,12 +168,13 @@ class Survey:
         counted = self.count()
         order, first = self._first_page()
         if not order or counted is None:
-            yield from self._until_two_agree(order)
+            yield from self._until_two_agree(order, set())
             return
         last = -(-counted // len(first)) if first else 1
         seen, bad = 0, 0
         lowest: Any = None
         above: list[Any] = []
+        passed = array("q")
         for number in range(max(1, last), 0, -1):
             try:
                 rows = first if last <= 1 else self._page(number, order)
@@ -187,7 +189,9 @@ class Survey:
                 self.incomplete.append(f"pages {number} and {number + 1} are the same: Blesta ignores the page number")
                 return
             if not _ascend([*ids, *above[:1]]):
-                self.incomplete.append(f"page {number} is out of order: the listing changed its order on the way")
+                # The first page was in order by chance.
+                self._orders.clear()
+                yield from self._until_two_agree("", set(passed))
                 return
             # A row that was deleted meanwhile pulls others, seen already, onto this page.
             fresh = [
@@ -196,6 +200,7 @@ class Survey:
                 if lowest is None or isinstance(one, tuple) or one < lowest
             ]
             seen += len(fresh)
+            passed.extend(number_of((self._identity(row),)) for row in fresh)
             above = ids or above
             lowest = next((one for one in ids if not isinstance(one, tuple)), lowest)
             yield fresh
@@ -219,15 +224,17 @@ class Survey:
             self._orders.remove(order)
         return "", self._page(1, "", parent_id)
 
-    def _until_two_agree(self, order: str) -> Iterator[list[Row]]:
-        """Forward, where no order can be relied on or nothing is counted, until two walks show the same rows."""
-        shown: set[Any] = set()
+    def _until_two_agree(self, order: str, shown: set[int]) -> Iterator[list[Row]]:
+        """Forward, where no order can be relied on or nothing is counted, until two walks show the same rows.
+
+        `shown` are the numbers of rows that an earlier walk has brought already.
+        """
         before: set[Any] | None = None
         for _ in range(MAX_WALKS):
             ids: set[Any] = set()
             for rows in self._forward(order, self._page(1, order), ids):
-                yield [row for row in rows if self._identity(row) not in shown]
-                shown.update(self._identity(row) for row in rows)
+                yield [row for row in rows if number_of((self._identity(row),)) not in shown]
+                shown.update(number_of((self._identity(row),)) for row in rows)
             if ids == before:
                 return
             before = ids
