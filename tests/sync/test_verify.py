@@ -123,8 +123,11 @@ class TestHolds:
         statuses = only(Service).statuses
         assert set(statuses) == {row["status"] for row in blesta.state.tables["services"].values()}
         for word, figures in statuses.items():
-            assert figures["counted"] == figures["shown"] == figures["here"] == len(
-                blesta.state.where("services", status=word)
+            assert (
+                figures["counted"]
+                == figures["shown"]
+                == figures["here"]
+                == len(blesta.state.where("services", status=word))
             )
 
     @pytest.mark.parametrize("options", [{}, {"sample": 3}, {"detail": 0}], ids=str)
