@@ -28,7 +28,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Coalesce
 
-from django_blesta.models import AppliedAmount, Currency, Invoice, Mirror, Transaction
+from django_blesta.models import AppliedAmount, Currency, Invoice, InvoiceLine, Mirror, Transaction
 from django_blesta.sync.comparison import present_rows
 from django_blesta.sync.plan import Scope
 
@@ -84,12 +84,15 @@ def _lines(scope: Scope) -> Rows:
     Whether Blesta rounds each line or their sum is not known, so half a unit of the currency is allowed per line.
     Lines that are older than their invoice's row are left alone: their invoice waits to be fetched.
     """
+    # Scalar subqueries, not a join: MariaDB knows no outer column inside HAVING.
+    lines = InvoiceLine._base_manager.using(scope.using).filter(invoice=OuterRef("pk")).order_by().values("invoice")
     currencies = Currency._base_manager.using(scope.using)
     known = currencies.filter(company_id=OuterRef("company_id"), code=OuterRef("currency"))
     halves = [When(places=places, then=Value(Decimal(5).scaleb(-places - 1))) for places in range(4)]
     rows = present_rows(Invoice, scope).filter(detail_fetched_at__gte=F("fetched_at"))
     summed = rows.annotate(
-        lines_sum=Sum(_wrapped(F("lines__qty") * F("lines__amount"))), lines_held=Count("lines__pk")
+        lines_sum=Subquery(lines.annotate(all=Sum(_wrapped(F("qty") * F("amount")))).values("all"), output_field=_SUM),
+        lines_held=Subquery(lines.annotate(all=Count("pk")).values("all")),
     ).filter(lines_held__gt=0)
     allowed = summed.annotate(
         places=Coalesce(Subquery(known.values("precision")[:1]), 2),

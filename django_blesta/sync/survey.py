@@ -170,14 +170,12 @@ class Survey:
         if not order or counted is None:
             yield from self._until_two_agree(order, set())
             return
-        last = -(-counted // len(first)) if first else 1
-        seen, bad = 0, 0
-        lowest: Any = None
-        above: list[Any] = []
-        passed = array("q")
-        for number in range(max(1, last), 0, -1):
+        last = max(1, -(-counted // len(first))) if first else 1
+        behind = _Behind()
+        bad = 0
+        for number in range(last, 0, -1):
             try:
-                rows = first if last <= 1 else self._page(number, order)
+                rows = first if last == 1 else self._page(number, order)
             except BlestaError as error:
                 self._missed(f"page {number}", error)
                 bad += 1
@@ -185,30 +183,32 @@ class Survey:
                     return
                 continue
             ids = [self._identity(row) for row in rows]
-            if rows and ids == above:
+            if rows and ids == behind.page:
                 self.incomplete.append(f"pages {number} and {number + 1} are the same: Blesta ignores the page number")
                 return
-            if not _ascend([*ids, *above[:1]]):
+            if not _ascend([*ids, *behind.page[:1]]):
                 # The first page was in order by chance.
                 self._orders.clear()
-                yield from self._until_two_agree("", set(passed))
+                yield from self._until_two_agree("", set(behind.numbers))
                 return
-            # A row that was deleted meanwhile pulls others, seen already, onto this page.
-            fresh = [
-                row
-                for row, one in zip(rows, ids, strict=True)
-                if lowest is None or isinstance(one, tuple) or one < lowest
-            ]
-            seen += len(fresh)
-            passed.extend(number_of((self._identity(row),)) for row in fresh)
-            above = ids or above
-            lowest = next((one for one in ids if not isinstance(one, tuple)), lowest)
-            yield fresh
-        if not bad and seen < counted:
-            again = self.count()
-            short = min(counted, counted if again is None else again) - seen
-            if short > 0:
-                self.incomplete.append(f"{short} of {counted} rows that Blesta counts were not shown")
+            yield behind.leave(rows, ids)
+        if not bad:
+            yield self._reckoned(counted, last, order, behind)
+
+    def _reckoned(self, counted: int, last: int, order: str, behind: _Behind) -> list[Row]:
+        """Hold what was seen against a second count; return rows that both counts have left out."""
+        again = self.count()
+        short = min(counted, counted if again is None else again) - len(behind.numbers)
+        if short > 0:
+            self.incomplete.append(f"{short} of {counted} rows that Blesta counts were not shown")
+        if again != counted or not behind.numbers:
+            return []  # what was created meanwhile is not ours to miss
+        numbers = set(behind.numbers)
+        beyond = [row for row in self._page(last + 1, order) if number_of((self._identity(row),)) not in numbers]
+        if beyond and self.count() == counted:
+            self.incomplete.append(f"Blesta counts {counted} rows and shows more")
+            return beyond
+        return []
 
     def _first_page(self, parent_id: int | None = None) -> tuple[str, list[Row]]:
         """In the first order that Blesta takes and keeps, which is remembered; "" where there is none."""
@@ -286,6 +286,26 @@ class Survey:
             return identifier_from(value) or (repr(row),)
         except Unreadable:
             return (repr(row),)
+
+
+@dataclass(slots=True)
+class _Behind:
+    """What a walk towards the first page has behind it: every row from `lowest` on."""
+
+    lowest: Any = None
+    page: list[Any] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+
+    def leave(self, rows: list[Row], ids: list[Any]) -> list[Row]:
+        """The rows of this page that are new; a row that was deleted meanwhile pulls others, seen already, onto it."""
+        fresh = []
+        for row, one in zip(rows, ids, strict=True):
+            if self.lowest is None or isinstance(one, tuple) or one < self.lowest:
+                fresh.append(row)
+                self.numbers.append(number_of((one,)))
+        self.page = ids or self.page
+        self.lowest = next((one for one in ids if not isinstance(one, tuple)), self.lowest)
+        return fresh
 
 
 def _batched(parts: Iterable[Mapped]) -> Iterator[Mapped]:

@@ -376,10 +376,19 @@ class TestTrouble:
 
     def test_rows_that_are_counted_and_never_shown_leave_it_unfinished(self, blesta):
         sync.run()
-        blesta.fail(times=1000, model="Invoices", method="getListCount", status=200, body='{"response": 100000}')
+        blesta.fail(times=1000, model="Invoices", method="getListCount", status=200, body='{"response": 400}')
         certificate = only(Invoice)
         assert "were not shown" in certificate.error
         assert not certificate.holds
+
+    def test_rows_that_are_shown_and_never_counted_are_looked_at_and_leave_it_unfinished(self, blesta):
+        sync.run()
+        body = f'{{"response": {len(blesta.state.tables["invoices"]) // 20 * 20}}}'
+        new = blesta.add_invoice(1)
+        blesta.fail(times=1000, model="Invoices", method="getListCount", status=200, body=body)
+        certificate = only(Invoice)
+        assert "shows more" in certificate.error
+        assert certificate.missing == [new["id"]]
 
     def test_trouble_that_befalls_everything_is_raised_after_it_was_certified(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
