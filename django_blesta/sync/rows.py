@@ -56,7 +56,9 @@ def map_rows(
             converted.append((row, _convert(model, row, whole, given or {}, mapped.drift)))
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
-    companies = _companies(model, [incoming for _, incoming in converted], scope, placed or {})
+    companies = _companies(model, [incoming for _, incoming in converted], scope)
+    if placed:
+        companies = _placed(model, [incoming for _, incoming in converted], placed) | companies
     for row, incoming in converted:
         company = _own_company(model, row, incoming) or companies.get(incoming.key)
         if company is None and resource_of(model).company in {"", "key"}:
@@ -142,12 +144,7 @@ def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming
     return named
 
 
-def _companies(
-    model: type[Mirror],
-    batch: Sequence[Incoming],
-    scope: Scope,
-    placed: Mapping[type[Mirror], Mapping[Any, int | None]],
-) -> dict[tuple[Any, ...], int]:
+def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
     """The company of each row, through the foreign key that the declaration names."""
     name = resource_of(model).company
     if name in {"", "key", "self"} or not batch:
@@ -155,9 +152,19 @@ def _companies(
     reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
     parent = cast("type[Mirror]", reference.related_model)
     ids = {incoming.row.values.get(reference.attname) for incoming in batch} - {None}
-    elsewhere = placed.get(parent, {})
-    known = {one: elsewhere[one] for one in ids if one in elsewhere}
-    known |= dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
+    known = dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
+    found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
+    return {key: company for key, company in found.items() if company is not None}
+
+
+def _placed(
+    model: type[Mirror], batch: Sequence[Incoming], placed: Mapping[type[Mirror], Mapping[Any, int | None]]
+) -> dict[tuple[Any, ...], int]:
+    name = resource_of(model).company
+    if name in {"", "key", "self"}:
+        return {}
+    reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
+    known = placed.get(cast("type[Mirror]", reference.related_model), {})
     found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
     return {key: company for key, company in found.items() if company is not None}
 
