@@ -42,10 +42,12 @@ def map_rows(
     *,
     whole: bool = False,
     given: Mapping[str, Any] | None = None,
+    placed: Mapping[type[Mirror], Mapping[Any, int | None]] | None = None,
 ) -> Mapped:
     """Convert rows and keep those of the scope's company; `given` are columns that the request itself fixes.
 
-    `whole` rows come from a single `get` and carry the detail tier and the children too.
+    `whole` rows come from a single `get` and carry the detail tier and the children too. `placed` tells the company
+    of parents that the mirror does not hold, for those who read Blesta without storing.
     """
     mapped = Mapped()
     converted: list[tuple[Mapping[str, Any], Incoming]] = []
@@ -55,6 +57,8 @@ def map_rows(
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
     companies = _companies(model, [incoming for _, incoming in converted], scope)
+    if placed:
+        companies = _placed(model, [incoming for _, incoming in converted], placed) | companies
     for row, incoming in converted:
         company = _own_company(model, row, incoming) or companies.get(incoming.key)
         if company is None and resource_of(model).company in {"", "key"}:
@@ -149,6 +153,18 @@ def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> 
     parent = cast("type[Mirror]", reference.related_model)
     ids = {incoming.row.values.get(reference.attname) for incoming in batch} - {None}
     known = dict(parent._base_manager.using(scope.using).filter(pk__in=ids).values_list("pk", "company_id"))
+    found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
+    return {key: company for key, company in found.items() if company is not None}
+
+
+def _placed(
+    model: type[Mirror], batch: Sequence[Incoming], placed: Mapping[type[Mirror], Mapping[Any, int | None]]
+) -> dict[tuple[Any, ...], int]:
+    name = resource_of(model).company
+    if name in {"", "key", "self"}:
+        return {}
+    reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
+    known = placed.get(cast("type[Mirror]", reference.related_model), {})
     found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
     return {key: company for key, company in found.items() if company is not None}
 
