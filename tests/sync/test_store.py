@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django_blesta.models import AppliedAmount, Client, Company, Currency, Invoice, InvoiceLine
 from django_blesta.resources import Converted
 from django_blesta.sync.fence import draw
-from django_blesta.sync.store import Incoming, _values_of, _write, store
+from django_blesta.sync.store import Incoming, store
 
 pytestmark = pytest.mark.django_db
 
