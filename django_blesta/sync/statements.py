@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ from django_blesta.models import CountryField, MirrorForeignKey, MoneyField, Tra
 
 Column: TypeAlias = "models.Field[Any, Any]"
 T = TypeVar("T")
+
+logger = logging.getLogger("django_blesta.sync")
 
 TRIES = 3
 COPY_FROM = 40
@@ -76,8 +79,8 @@ _only: ContextVar[Way | None] = ContextVar("way", default=None)
 
 
 @contextmanager
-def only(way: Way) -> Iterator[None]:
-    """Write by this way alone; so all ways are held to one contract."""
+def only(way: Way | None) -> Iterator[None]:
+    """Write by this way alone (None: by the usual choice), so that all ways are held to one contract."""
     before = _only.set(way)
     try:
         yield
@@ -116,6 +119,7 @@ def attempt(work: Callable[[], T], *, using: str) -> T:
         except OperationalError as error:
             if not left or connections[using].in_atomic_block or not is_passing(error):
                 raise
+            logger.info("The database broke a deadlock or gave up waiting; the batch is written again.")
     raise AssertionError("The last try either returns or raises.")
 
 

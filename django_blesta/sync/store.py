@@ -250,7 +250,7 @@ def _write(
             touched.append((incoming, before["pk"]))
     overtaken = _upsert(model, _in_order([(row, True) for row in (*fresh, *changed)]), fresh, fetch)
     fresh = [row for row in fresh if row.key not in overtaken]
-    stored |= {row.key: Stored(row, True, set(row.row.values)) for row in fresh if is_noted}
+    stored |= {row.key: Stored(row, True, set(row.values())) for row in fresh if is_noted}
     _touch(model, touched, fetch)
     tally.created += len(fresh)
     tally.changed += len(changed)
