@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+import logging
+import uuid
+from typing import Any
+
+from celery import Task, shared_task
 from django.db import DEFAULT_DB_ALIAS
 
-from django_blesta import sync
+from django_blesta import conf, sync
 from django_blesta.models import mirror_named
 
+logger = logging.getLogger("django_blesta.tasks")
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP = (
+    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep")
+)
 
-@shared_task(name="django_blesta.sync_all", acks_late=True, ignore_result=True)
-def sync_all(using: str = DEFAULT_DB_ALIAS, *, details: bool = True, scoped: bool = True) -> None:
-    """Everything, as `blesta_sync` does it; what went wrong is on the runs, and a trouble that stops all is raised."""
-    sync.run(using=using, cause="task", details=details, scoped=scoped)
+
+@shared_task(name=SYNC_ALL, bind=True, acks_late=True, ignore_result=True, reject_on_worker_lost=True)
+def sync_all(
+    self: Task[..., None], using: str = DEFAULT_DB_ALIAS, *, details: bool = True, scoped: bool = True
+) -> None:
+    """Everything, as `blesta_sync` does it, with the help of whichever workers are free.
+
+    What went wrong is on the runs; a trouble that stops all is raised. A task that was delivered again goes on with
+    its own batch; one that meets another's leaves it alone.
+    """
+    batch = uuid.UUID(self.request.id) if self.request.id else None
+    try:
+        sync.run(using=using, cause="task", details=details, scoped=scoped, batch=batch, helpers=WORK_ON_RUN)
+    except sync.AlreadyRunning as running:
+        logger.info("%s", running)
 
 
-@shared_task(name="django_blesta.refresh", acks_late=True, ignore_result=True)
+@shared_task(name=WORK_ON_RUN, acks_late=True, ignore_result=True)
+def work_on_run(run_id: int, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Take part in a run that another worker has begun; nothing happens where there is nothing to take."""
+    sync.join(run_id, using=using)
+
+
+@shared_task(name=REFRESH, acks_late=True, ignore_result=True)
 def refresh(resource: str, pk: int | str, using: str = DEFAULT_DB_ALIAS) -> None:
     """One row, named by its mirror (`invoice`, `myapp.widget`) and Blesta's id."""
     sync.refresh(mirror_named(resource), pk, using=using, cause="task")
+
+
+@shared_task(name=SWEEP, ignore_result=True)
+def sweep() -> None:
+    """Go on with runs whose worker died: a broker that lost its queue has lost nothing else."""
+    for using in conf.aliases():
+        if sync.left_behind(using):
+            sync_all.apply_async(kwargs={"using": using})
+
+
+def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dict[str, dict[str, Any]]:
+    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, and the sweeper.
+
+    Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
+    """
+    entries: dict[str, dict[str, Any]] = {
+        f"django_blesta sync {using}": {
+            "task": SYNC_ALL,
+            "schedule": every_minutes * 60.0,
+            "kwargs": {"using": using},
+            "options": {"expires": every_minutes * 60.0},
+        }
+        for using in conf.aliases()
+    }
+    entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
+    return entries

@@ -77,8 +77,9 @@ class Pace:
 class Budget:
     """A bucket of repeats: a failing server drains it, good answers fill it, so an outage is not made worse."""
 
-    SIZE = 10.0
-    REFILL = 0.1
+    #: In tenths of a repeat: ten repeats to begin with, and one more for every ten good answers.
+    SIZE = 100
+    REPEAT = 10
 
     def __init__(self) -> None:
         self._left = self.SIZE
@@ -87,14 +88,14 @@ class Budget:
     def spend(self) -> bool:
         """Take one repeat; False when none is left."""
         with self._lock:
-            if self._left < 1:
+            if self._left < self.REPEAT:
                 return False
-            self._left -= 1
+            self._left -= self.REPEAT
             return True
 
     def refill(self) -> None:
         with self._lock:
-            self._left = min(self.SIZE, self._left + self.REFILL)
+            self._left = min(self.SIZE, self._left + 1)
 
 
 FIRST_WAIT = 0.5

@@ -22,12 +22,14 @@ from django_blesta.models.runs import (
     Change,
     FenceCounter,
     IdentityMark,
+    Lease,
     QuarantinedRow,
     SyncChunk,
     SyncRun,
     SyncScope,
 )
 from django_blesta.models.services import Service
+from django_blesta.models.status import Status
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "IdentityMark",
     "Invoice",
     "InvoiceLine",
+    "Lease",
     "Mirror",
     "MirrorForeignKey",
     "MirrorQuerySet",
@@ -58,6 +61,7 @@ __all__ = [
     "PackagePricing",
     "QuarantinedRow",
     "Service",
+    "Status",
     "SyncChunk",
     "SyncRun",
     "SyncScope",

@@ -153,6 +153,12 @@ class MirrorQuerySet(models.QuerySet[Any]):
         return self.filter(dangling) if dangling else self.none()
 
 
+#: Columns that the sync keeps for itself; no declaration maps them.
+BOOKKEEPING = frozenset(
+    {"row_digest", "detail_digest", "fence", "fetched_at", "detail_fetched_at", "gone_at", "unlisted_at"}
+)
+
+
 class Mirror(models.Model):
     """One remote row. The primary key is Blesta's id; only `django_blesta.sync` writes here.
 
@@ -176,6 +182,7 @@ class Mirror(models.Model):
     fetched_at = models.DateTimeField(_("fetched at"), editable=False)
     detail_fetched_at = models.DateTimeField(_("detail fetched at"), null=True, editable=False)
     gone_at = models.DateTimeField(_("gone since"), null=True, editable=False, db_index=True)
+    unlisted_at = models.DateTimeField(_("shown by no listing since"), null=True, editable=False)
 
     objects = MirrorQuerySet.as_manager()
 

@@ -83,6 +83,7 @@ class SyncChunk(models.Model):
         PAGES = "pages", _("pages")
         PARENTS = "parents", _("parents")
         GETS = "gets", _("single rows")
+        SETTLE = "settle", _("judgement of what was read")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -113,6 +114,22 @@ class SyncChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.position} of run {self.run_id}"
+
+
+class Lease(models.Model):
+    """Who may do what only one may do at a time, until when; a holder that lets it run out has lost it."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    holder = models.CharField(_("holder"), max_length=64, blank=True)
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    since = models.DateTimeField(_("since"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("lease")
+        verbose_name_plural = _("leases")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class SyncScope(models.Model):

@@ -10,16 +10,18 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from django_blesta import conf
-from django_blesta.exceptions import Denied, NotConfigured, Unavailable
+from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
 from django_blesta.models import Company, Mirror, SyncRun
 from django_blesta.resources import resource_of
+from django_blesta.sync.chunks import get_row
 from django_blesta.sync.fence import draw
-from django_blesta.sync.passes import Pass, Progress, Silence, get_row
+from django_blesta.sync.leases import AlreadyRunning, is_leased, leased
+from django_blesta.sync.passes import Pass, Progress, Silence, work_on
 from django_blesta.sync.plan import Scope, in_order, scopes
 from django_blesta.sync.rows import map_rows, quarantine, release
 from django_blesta.sync.store import store
 
-__all__ = ["Progress", "refresh", "run"]
+__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "refresh", "run"]
 
 
 def run(
@@ -31,31 +33,84 @@ def run(
     details: bool = True,
     scoped: bool = True,
     progress: Progress | None = None,
+    batch: uuid.UUID | None = None,
+    helpers: str = "",
 ) -> list[SyncRun]:
     """Walk the chosen mirrors (all by default) of one installation and return a finished `SyncRun` for each.
 
     `details=False` leaves out the single `get` of changed rows, `scoped=False` what costs a request per parent.
     What befalls one resource is on its run. What befalls them all (wrong key, maintenance, no connection, a mistake
-    in the setting) is raised, after the run it struck was recorded; what had been stored stays.
+    in the setting) is raised, after the run it struck was recorded; what had been stored stays. Raise AlreadyRunning
+    where another sync of the installation is under way. `batch` names this one, so that whoever begins it twice
+    (a task that was delivered again) has it once; `helpers` names the task by which other workers take part.
     """
-    batch = uuid.uuid4()
+    holder = batch or uuid.uuid4()
     runs: list[SyncRun] = []
     models = in_order(chosen)
-    for scope in scopes(using, company_ids):
-        page_size = 0
-        for model in models:
-            if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
-                continue
-            work = Pass(
-                model, scope, batch, cause, details=details, page_size=page_size, progress=progress or Silence()
-            )
-            runs.append(work.run())
-            page_size = max(page_size, work.page_size)
-            if isinstance(work.failure, Denied | NotConfigured) or (
-                isinstance(work.failure, Unavailable) and work.failure.reason != "failing"
-            ):
-                raise work.failure
+    with leased(str(holder), using):
+        for scope in _asked(using, company_ids, holder, cause):
+            page_size = 0
+            for model in models:
+                if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
+                    continue
+                watching = progress or Silence()
+                work = Pass(
+                    model,
+                    scope,
+                    holder,
+                    cause,
+                    details=details,
+                    page_size=page_size,
+                    progress=watching,
+                    helpers=helpers,
+                )
+                runs.append(work.run())
+                page_size = max(page_size, work.page_size)
+                if work.failure and not concerns_one_resource(work.failure):
+                    raise work.failure
     return runs
+
+
+def _asked(using: str, company_ids: Iterable[int] | None, batch: uuid.UUID, cause: str) -> list[Scope]:
+    """`scopes`, and where Blesta does not answer that first question, a run over companies that says why."""
+    began = timezone.now()
+    try:
+        return scopes(using, company_ids)
+    except BlestaError as error:
+        SyncRun.objects.using(using).create(
+            batch=batch,
+            resource=Company._meta.label_lower,
+            cause=cause,
+            state=SyncRun.State.FAILED,
+            started_at=began,
+            finished_at=timezone.now(),
+            error=str(error)[:500],
+            error_kind=(error.reason or type(error).__name__)[:50],
+        )
+        raise
+
+
+def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Take chunks of a run that is under way elsewhere, until there are none to take."""
+    found = SyncRun.objects.using(using).filter(pk=run_id, state=SyncRun.State.RUNNING).first()
+    if found is None:
+        return
+    for scope in _scopes_for(using, found.company_id):
+        if scope.company_id == found.company_id:
+            work_on(found, scope)
+
+
+def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether a run is recorded as running that nobody works on."""
+    running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
+    return running and not is_leased(using)
+
+
+def concerns_one_resource(error: BlestaError) -> bool:
+    """Whether the next resource may fare better: not with a wrong key, a mistake in the setting, or no connection."""
+    if isinstance(error, Denied | NotConfigured):
+        return False
+    return not isinstance(error, Unavailable) or error.reason == "failing"
 
 
 def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, cause: str = "refresh") -> bool:

@@ -1,28 +1,38 @@
-"""One pass over one resource of one company: fetch, map, store, record."""
+"""One run over one resource of one company: begun or resumed, planned, worked on by anyone, judged, ended."""
 
 from __future__ import annotations
 
+import logging
+import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, Protocol
 
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from django_blesta import conf
-from django_blesta.connection import CallRecord, observe
-from django_blesta.exceptions import BlestaError, Misunderstood, NotAllowed, Unavailable
-from django_blesta.models import Mirror, SyncRun
-from django_blesta.resources import Unfit, resource_of
+from django_blesta.connection import observe
+from django_blesta.exceptions import BlestaError
+from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope
+from django_blesta.resources import resource_of
+from django_blesta.sync._checkpoint import reached
+from django_blesta.sync.chunks import Sent, Worker
 from django_blesta.sync.fence import draw
-from django_blesta.sync.fetch import Listing, Walk
+from django_blesta.sync.leases import Claim, LeaseLost, claim, renew, worker_name
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
-from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
-from django_blesta.sync.store import Tally, store
+from django_blesta.sync.settle import Judge, Verdict, close_scope, forget_what_was_seen, id_chunks, page_chunks
+from django_blesta.wake import wake
 
-DETAILS_A_BATCH = 20
+logger = logging.getLogger("django_blesta.sync")
+Kind, State = SyncChunk.Kind, SyncRun.State
+TOO_OLD_TO_RESUME = timedelta(hours=1)
+WAIT_FOR_OTHERS = 0.2
+CHUNKS_A_HELPER = 4
+MAX_HELPERS = 8
 
 
 class Progress(Protocol):
@@ -50,9 +60,11 @@ class Silence:
 
 @dataclass
 class Pass:
-    """The work of one `SyncRun`.
+    """One resource of one company, from plan to end.
 
     `details` and `scoped` say whether to go beyond the row tier: one `get` per changed row, one listing per parent.
+    `helpers` names the task by which other workers are told of it. `failure` is what befell the run and may befall
+    the next one too.
     """
 
     model: type[Mirror]
@@ -60,200 +72,189 @@ class Pass:
     batch: uuid.UUID
     cause: str
     details: bool = True
-    scoped: bool = True
     page_size: int = 0
     progress: Progress = field(default_factory=Silence)
+    helpers: str = ""
     failure: BlestaError | None = field(default=None, init=False)
+    _shown: int = field(default=0, init=False)
 
     def run(self) -> SyncRun:
-        """Whatever Blesta does is on the run that is returned; what is not its doing is raised, after recording."""
-        self._tally = Tally()
-        self._record = SyncRun(
-            batch=self.batch,
-            resource=self.model._meta.label_lower,
-            company_id=self.scope.company_id,
-            cause=self.cause,
-            started_at=timezone.now(),
-            fence=draw(self.scope.using),
-        )
-        self._record.save(using=self.scope.using)
-        run = self._record
-        state, error = SyncRun.State.INTERRUPTED, ""
+        """Begin or resume, plan, and work until it is ended, by us or by the other workers that took part."""
+        run = self._begin()
+        title = str(self.model._meta.verbose_name_plural)
         try:
-            with observe(self._count_call):
-                error = self._work()
-            state = SyncRun.State.PARTIAL if error else SyncRun.State.COMPLETE
+            if not run.chunks.using(self.scope.using).exists():
+                self._plan(run)
+            self.page_size = max(self.page_size, run.page_size)
+            self.progress.begin(run, title, run.expected)
+            self._call_helpers(run)
+            work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True)
         except BlestaError as failure:
-            state, error = SyncRun.State.FAILED, str(failure)
-            run.error_kind = failure.reason or type(failure).__name__
             self.failure = failure
-        finally:
-            self._finish(run, state, error)
+            _end(run, self.scope, State.FAILED, str(failure), failure.reason or type(failure).__name__)
+        except KeyboardInterrupt:
+            _end(run, self.scope, State.INTERRUPTED, "Stopped by hand.")
+            raise
+        run.refresh_from_db(using=self.scope.using)
+        self.progress.end(run)
         return run
 
-    def _finish(self, run: SyncRun, state: SyncRun.State, error: str) -> None:
-        tally = self._tally
-        run.created, run.changed, run.unchanged = tally.created, tally.changed, tally.unchanged
-        run.stale, run.removed = tally.stale, tally.removed
-        run.state, run.error, run.finished_at = state, error[:500], timezone.now()
-        run.save(using=self.scope.using)
-        self.progress.end(run)
+    def _call_helpers(self, run: SyncRun) -> None:
+        if not self.helpers:
+            return
+        others = run.chunks.using(self.scope.using).filter(state=SyncChunk.State.WAITING).count() // CHUNKS_A_HELPER
+        if others:
+            wake(self.helpers, self.scope.using, times=min(others, MAX_HELPERS), run_id=run.pk)
 
-    def _count_call(self, call: CallRecord) -> None:
-        self._record.requests += call.tries
+    def _after_chunk(self, run: SyncRun) -> None:
+        renew(str(self.batch), self.scope.using)
+        fetched = SyncRun.objects.using(self.scope.using).values_list("fetched", flat=True).get(pk=run.pk)
+        self.progress.advance(run, fetched - self._shown)
+        self._shown = fetched
 
-    def _work(self) -> str:
-        """Return why the pass is not complete, or nothing."""
+    def _begin(self) -> SyncRun:
+        """A run that died is gone on with; one that died long ago, or before it was planned, is written off."""
+        using, label = self.scope.using, self.model._meta.label_lower
+        scopes = SyncScope.objects.using(using)
+        scopes.get_or_create(resource=label, company_id=self.scope.company_id)
+        fence = draw(using)
+        with transaction.atomic(using):
+            scope = scopes.select_for_update().get(resource=label, company_id=self.scope.company_id)
+            old = scope.run
+            if old is not None and old.state == State.RUNNING:
+                young = old.started_at > timezone.now() - TOO_OLD_TO_RESUME
+                if young and old.chunks.using(using).exists() and old.options == self._options():
+                    return old
+                old.state, old.error, old.finished_at = State.INTERRUPTED, "Left behind by its worker.", timezone.now()
+                old.save(using=using)
+            run = SyncRun(
+                batch=self.batch,
+                resource=label,
+                company_id=self.scope.company_id,
+                cause=self.cause,
+                started_at=timezone.now(),
+                fence=fence,
+                options=self._options(),
+            )
+            run.save(using=using)
+            scope.run = run
+            scope.save(using=using)
+        reached("run-begun")
+        return run
+
+    def _options(self) -> dict[str, Any]:
+        return {"details": self.details, "in_flight": conf.installation(self.scope.using).max_in_flight}
+
+    def _plan(self, run: SyncRun) -> None:
+        using = self.scope.using
+        worker = Worker(run, self.scope, 1)
+        with observe(worker.count_call):
+            work = self._work(run, worker)
+        worker.window.close()
+        run.requests += worker.requests()
+        run.save(using=using)
+        add_chunks(run, Verdict(tuple(work), "walk"), using)
+        reached("planned")
+
+    def _work(self, run: SyncRun, worker: Worker) -> list[tuple[str, dict[str, Any]]]:
         resource = resource_of(self.model)
         if resource.reached_by:
-            return self._by_reference()
+            ids = referenced_by(self.model, self.scope)
+            run.expected = len(ids)
+            return id_chunks(Kind.GETS, ids, purpose="reference")
         if resource.parent:
-            return self._under_parents()
-        walk = Walk()
-        listing = Listing(self.scope.connection, resource, self.scope.company_id)
-        pages = listing.backward(walk) if resource.listing and resource.listing.paged else listing.whole(walk)
-        self._store_pages(pages, walk)
-        self._record.expected, self.page_size = walk.expected, walk.page_size
-        if self.details and resource.detail and resource.get:
-            return "; ".join(filter(None, (walk.incomplete, self._details())))
-        return walk.incomplete
+            run.page_size = self.page_size
+            return id_chunks(Kind.PARENTS, parents_of(self.model, self.scope))
+        if worker.listing is None or resource.listing is None:
+            return []
+        if not resource.listing.paged:
+            return [(Kind.PAGES, {"whole": True})]
+        look = worker.listing.first_look()
+        run.expected, run.order, run.page_size = look.count, look.order, len(look.rows)
+        run.highest_id = worker.highest_of(look)
+        return page_chunks(look)
 
-    def _store_pages(self, pages: Iterator[list[Mapping[str, Any]]], walk: Walk, **options: Any) -> None:
-        """Gather pages to a batch. The fence is drawn before the first request of the batch that it guards."""
-        size = conf.installation(self.scope.using).batch_size
-        begun = False
-        while True:
-            gathered: list[Mapping[str, Any]] = []
-            fence, before = self._record.fence, self._record.started_at
-            if begun:
-                fence, before = draw(self.scope.using), timezone.now()
-            for rows in pages:
-                if not begun:
-                    begun = True
-                    self.progress.begin(self._record, str(self.model._meta.verbose_name_plural), walk.expected)
-                gathered += rows
-                if len(gathered) >= size:
-                    break
-            if not gathered:
-                break
-            self._keep(map_rows(self.model, gathered, self.scope, **options), len(gathered), fence, before)
-        if not begun:
-            self.progress.begin(self._record, str(self.model._meta.verbose_name_plural), walk.expected)
 
-    def _keep(self, mapped: Mapped, rows: int, fence: int, before: datetime, *, first_sight: bool = True) -> Tally:
-        using = self.scope.using
-        tally = store(self.model, mapped.incoming, fence=fence, fetched_at=before, using=using)
-        refused: list[tuple[str, Unfit, Mapping[str, Any]]] = [
-            ("/".join(map(str, row.key)), Unfit("", "refused", f"The database refused the row ({complaint})."), {})
-            for row, complaint in tally.refused
-        ]
-        quarantine(self.model, [*mapped.unfit, *refused], at=before, using=using)
-        release(self.model, {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}, using=using)
-        run = self._record
-        run.quarantined += len(mapped.unfit) + len(refused)
-        for column, times in mapped.drift.items():
-            run.drift[column] = run.drift.get(column, 0) + times
-        if first_sight:
-            self._tally.add(tally)
-            run.fetched += rows
-            run.foreign += mapped.foreign
-            self.progress.advance(run, rows)
-        else:
-            self._tally.removed += tally.removed
-        return tally
+def add_chunks(run: SyncRun, verdict: Verdict, using: str) -> None:
+    """The work that a plan or a judgement asks for, and a judgement to follow it."""
+    held = SyncChunk.objects.using(using).filter(run_id=run.pk).count()
+    chunks = [
+        SyncChunk(run_id=run.pk, walk=run.walk, kind=kind, position=held + at, work=work)
+        for at, (kind, work) in enumerate([*verdict.more, (Kind.SETTLE, {"stage": verdict.next_stage})])
+    ]
+    SyncChunk.objects.using(using).bulk_create(chunks)
 
-    def _by_reference(self) -> str:
-        """Resources that Blesta does not list: one `get` for each id that other mirrors name."""
-        if not self.scoped:
-            return self._left_out()
-        ids = referenced_by(self.model, self.scope)
-        self._record.expected = len(ids)
-        self.progress.begin(self._record, str(self.model._meta.verbose_name_plural), len(ids))
-        return self._gets(ids, first_sight=True)
 
-    def _under_parents(self) -> str:
-        if not self.scoped:
-            return self._left_out()
-        resource = resource_of(self.model)
-        parents = parents_of(self.model, self.scope)
-        title = str(self.model._meta.verbose_name_plural)
-        self.progress.begin(self._record, title, None)
-        failures: list[str] = []
-        listing = Listing(self.scope.connection, resource, self.scope.company_id)
-        paged = resource.listing is not None and resource.listing.paged
-        for parent_id in parents:
-            fence, before = draw(self.scope.using), timezone.now()
-            walk = Walk()
-            under = listing.under(parent_id)
-            pages = under.forward(walk, page_size=self.page_size) if paged else under.whole(walk)
-            try:
-                rows = [row for page in pages for row in page]
-            except (Misunderstood, Unavailable) as error:
-                if isinstance(error, Unavailable) and error.reason != "failing":
-                    raise
-                failures.append(f"{resource.parent} {parent_id} ({error})")
-                continue
-            mapped = map_rows(self.model, rows, self.scope, given=self._given(parent_id))
-            self._keep(mapped, len(rows), fence, before)
-        self._record.expected = self._record.fetched
-        return _listed(failures)
+def work_on(run: SyncRun, scope: Scope, *, on_chunk: Callable[[], None] | None = None, wait: bool = False) -> bool:
+    """Do chunks of a run until there are none to take; True when the run has ended.
 
-    def _given(self, parent_id: int) -> dict[str, Any]:
-        """A scoped row that does not name its parent belongs to the one it was asked under."""
-        resource = resource_of(self.model)
-        return {resource.fields.columns[resource.parent]: parent_id}
-
-    def _details(self) -> str:
-        """The `get` of every row that is new, changed since its last one, or never had one."""
-        rows = self.model._base_manager.using(self.scope.using).filter(
-            Q(detail_fetched_at__isnull=True) | Q(detail_fetched_at__lt=F("fetched_at")),
-            company_id=self.scope.company_id,
-            gone_at__isnull=True,
-        )
-        return self._gets(list(rows.order_by("pk").values_list("pk", flat=True)), first_sight=False)
-
-    def _gets(self, ids: Iterable[int], *, first_sight: bool) -> str:
-        failures: list[str] = []
-        todo = list(ids)
-        for start in range(0, len(todo), DETAILS_A_BATCH):
-            fence, before = draw(self.scope.using), timezone.now()
-            rows: list[Mapping[str, Any]] = []
-            for pk in todo[start : start + DETAILS_A_BATCH]:
-                try:
-                    row = get_row(self.model, pk, self.scope)
-                except (Misunderstood, Unavailable) as error:
-                    if isinstance(error, Unavailable) and error.reason != "failing":
-                        raise
-                    failures.append(f"{self.model.__name__} {pk} ({error})")
+    Any number of threads, processes and machines may do so at once. `wait` stays until the others have finished
+    theirs, or until what they held falls to us. `on_chunk` is called after each of ours, from this thread.
+    """
+    using = scope.using
+    in_flight = conf.installation(using).max_in_flight
+    worker = Worker(run, scope, in_flight)
+    name = worker_name()
+    pause = threading.Event()
+    current: Sent | None = None
+    ahead: Sent | None = None
+    try:
+        with observe(worker.count_call):
+            while True:
+                current = ahead or _take(run, worker, name)
+                ahead = None
+                if current is None:
+                    ended = not SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING).exists()
+                    if ended or not wait:
+                        return ended
+                    pause.wait(WAIT_FOR_OTHERS)
                     continue
-                if row is not None:
-                    rows.append(row)
-            mapped = map_rows(self.model, rows, self.scope, whole=True)
-            self._keep(mapped, len(rows), fence, before, first_sight=first_sight)
-            self._record.details += len(rows)
-        return _listed(failures)
-
-    def _left_out(self) -> str:
-        self.progress.begin(self._record, str(self.model._meta.verbose_name_plural), 0)
-        return ""
-
-
-def get_row(model: type[Mirror], pk: Any, scope: Scope) -> Mapping[str, Any] | None:
-    """One row as Blesta shows it alone, or None where it shows none."""
-    resource = resource_of(model)
-    call = resource.get
-    if call is None or not call.key:
-        raise NotAllowed(f"Blesta has no way to ask for one {model._meta.verbose_name}.")
-    arguments = {**call.arguments, call.key: pk}
-    if call.company:
-        arguments[call.company] = scope.company_id
-    row: Mapping[str, Any] | None = scope.connection.read(resource.remote_of(call), call.method, arguments)
-    return row
+                try:
+                    if current.claim.chunk.kind == Kind.SETTLE:
+                        _settle(run, worker, current.claim)
+                    else:
+                        # While this chunk is stored, the next one's requests are already on their way.
+                        ahead = _take(run, worker, name)
+                        worker.finish(current)
+                except LeaseLost as lost:
+                    logger.warning("%s", lost)
+                if on_chunk:
+                    on_chunk()
+    except BaseException:
+        for sent in filter(None, (current, ahead)):
+            sent.claim.give_back()
+        raise
+    finally:
+        worker.window.close()
 
 
-def _listed(failures: list[str]) -> str:
-    if not failures:
-        return ""
-    shown = "; ".join(failures[:3])
-    more = f" and {len(failures) - 3} more" if len(failures) > 3 else ""
-    return f"Could not be read: {shown}{more}"
+def _take(run: SyncRun, worker: Worker, name: str) -> Sent | None:
+    taken = claim(run, worker.scope.using, name)
+    return worker.send(taken) if taken else None
+
+
+def _settle(run: SyncRun, worker: Worker, taken: Claim) -> None:
+    """Judge, and in one transaction either plan what is still to be done or end the run."""
+    using = worker.scope.using
+    run.refresh_from_db(using=using)
+    verdict = Judge(worker).judge(taken.chunk.work["stage"])
+    with transaction.atomic(using):
+        taken.hold()
+        taken.finish()
+        SyncRun.objects.using(using).filter(pk=run.pk).update(requests=F("requests") + worker.requests())
+        if verdict.state is None:
+            add_chunks(run, verdict, using)
+        else:
+            _end(run, worker.scope, verdict.state, verdict.error)
+    reached("settle-planned" if verdict.state is None else "run-finished")
+
+
+def _end(run: SyncRun, scope: Scope, state: SyncRun.State, error: str, kind: str = "") -> None:
+    """Once only: a run that somebody has ended stays as it was ended."""
+    using = scope.using
+    ended = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
+    if not ended.update(state=state, error=error[:500], error_kind=kind[:50], finished_at=timezone.now()):
+        return
+    run.refresh_from_db(using=using)
+    close_scope(run, using)
+    forget_what_was_seen(run, using)

@@ -13,7 +13,7 @@ from django_blesta.connection import Connection, connection_for, identifier_from
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Company, Mirror, MirrorForeignKey, mirrors
 from django_blesta.resources import resource_of
-from django_blesta.sync.fetch import Listing, Walk
+from django_blesta.sync.fetch import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ def scopes(using: str, company_ids: Iterable[int] | None = None) -> list[Scope]:
     known = [company for company in installation.companies if company is not None]
     asking = connection_for(using, known[0] if known else None)
     listing = Listing(asking, resource_of(Company), None)
-    named = (identifier_from(row.get("id")) for page in listing.backward(Walk()) for row in page)
+    look = listing.first_look()
+    pages = [look.rows, *(listing.page(number, look.order) for number in range(2, look.pages + 1))]
+    named = (identifier_from(row.get("id")) for page in pages for row in page)
     shown = {company for company in named if company is not None}
     if not known:
         if len(shown) != 1:
@@ -70,7 +72,7 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
         if model in ordered or model in visiting:
             return
         visiting.add(model)
-        for needed in _needed_by(model):
+        for needed in needed_by(model):
             visit(needed)
         ordered.append(model)
 
@@ -79,7 +81,7 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
     return [model for model in ordered if model in wanted and not resource_of(model).embedded_in]
 
 
-def _needed_by(model: type[Mirror]) -> list[type[Mirror]]:
+def needed_by(model: type[Mirror]) -> list[type[Mirror]]:
     resource = resource_of(model)
     names = {resource.parent, resource.company} - {"", "key", "self"}
     needed = [_target(model, name) for name in sorted(names)]

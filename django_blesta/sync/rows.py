@@ -27,6 +27,13 @@ class Mapped:
     foreign: int = 0
     drift: dict[str, int] = field(default_factory=dict)
 
+    def add(self, other: Mapped) -> None:
+        self.incoming += other.incoming
+        self.unfit += other.unfit
+        self.foreign += other.foreign
+        for column, times in other.drift.items():
+            self.drift[column] = self.drift.get(column, 0) + times
+
 
 def map_rows(
     model: type[Mirror],

@@ -23,11 +23,14 @@ class LeapingClock(Clock):
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.before_sleep: Callable[[], None] | None = None
 
     def monotonic(self) -> float:
         return time.monotonic() + sum(self.slept)
 
     def sleep(self, seconds: float) -> None:
+        if self.before_sleep is not None:
+            self.before_sleep()
         self.slept.append(seconds)
 
     def jitter(self, limit: float) -> float:

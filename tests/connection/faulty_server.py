@@ -116,24 +116,38 @@ class FaultyServer:
     otherwise: Step = field(default_factory=lambda: send(answer('{"response":null}')))
     requests: list[Arrived] = field(default_factory=list)
     connections: int = 0
+    #: 0 takes any free port; a server that is not `opened` refuses connections until `open` is called.
+    fixed_port: int = 0
+    opened: bool = True
+    #: False accepts connections and never reads from them.
+    greets: bool = True
 
     def __enter__(self) -> FaultyServer:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", self.fixed_port))
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._patience = threading.Event()
         self._context = None
         if self.certificate:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(self.certificate)
-        self._start(self._accept)
+        if self.opened:
+            self.open()
         return self
+
+    def open(self) -> None:
+        self._listener.listen()
+        self._start(self._accept)
 
     def __exit__(self, *exc: object) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._patience.set()
         self.hang_up()
         for thread in self._threads:
             thread.join(10)
@@ -170,6 +184,14 @@ class FaultyServer:
         plain = conversation
         try:
             conversation.settimeout(20)
+            if not self.greets:
+                self._patience.wait(20)
+                raise HangUp
+            if self._context is None and conversation.recv(1, socket.MSG_PEEK) == b"\x16":
+                # A TLS greeting: answered as web servers do, in plain HTTP.
+                conversation.recv(65536)
+                conversation.sendall(answer("", 400))
+                raise HangUp
             if self._context is not None:
                 conversation = self._context.wrap_socket(conversation, server_side=True)
             with conversation.makefile("rb") as stream:
