@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from django.db import models
@@ -80,7 +81,7 @@ def _convert(
     converted = row_mapping(model).convert({**row, **given} if given else row)
     for name in converted.absent:
         drift[name] = drift.get(name, 0) + 1
-    key = tuple(converted.values.get(_attname(model, name)) for name in resource.key)
+    key = tuple(map(converted.values.get, _key_names(model)))
     if key[-1] is None:
         raise Unfit(resource.key[-1], "missing", "Blesta's row has no id.")
     incoming = Incoming(key, converted, None, whole=whole)
@@ -141,9 +142,9 @@ def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming
 
 
 def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
-    """The company of each row, through the foreign key that the declaration names."""
+    """The company of each row, through the foreign key that the declaration names; nothing where there is but one."""
     name = resource_of(model).company
-    if name in {"", "key", "self"} or not batch:
+    if name in {"", "key", "self"} or not batch or scope.alone:
         return {}
     reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
     parent = cast("type[Mirror]", reference.related_model)
@@ -194,6 +195,11 @@ def _name_of(model: type[Mirror], row: Mapping[str, Any]) -> str:
         value = row.get(columns.get(name, name))
         parts.append(str(value) if isinstance(value, int | str) and str(value).strip() else "?")
     return "/".join(parts)[:100]
+
+
+@cache
+def _key_names(model: type[Mirror]) -> tuple[str, ...]:
+    return tuple(_attname(model, name) for name in resource_of(model).key)
 
 
 def _attname(model: type[Mirror], name: str) -> str:
