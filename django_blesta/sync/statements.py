@@ -180,7 +180,9 @@ def upsert(what: Upsert, rows: Sequence[tuple[Any, ...]], *, fence: int, using: 
     return connection.vendor == "mysql" or written != len(rows)
 
 
-def append(model: type[models.Model], columns: Sequence[Column], rows: Sequence[tuple[Any, ...]], *, using: str) -> None:
+def append(
+    model: type[models.Model], columns: Sequence[Column], rows: Sequence[tuple[Any, ...]], *, using: str
+) -> None:
     """Insert rows that can conflict with nothing."""
     connection = connections[using]
     prepared = _prepared(columns, rows, connection)

@@ -116,7 +116,11 @@ def expect(readings: tuple[Reading, Reading], places: dict[tuple[int, str], int]
     assert held() in truths, why
 
 
-KINDS = {"refresh and refresh": (True, True), "listing and refresh": (False, True), "refresh and listing": (True, False)}
+KINDS = {
+    "refresh and refresh": (True, True),
+    "listing and refresh": (False, True),
+    "refresh and listing": (True, False),
+}
 
 
 @pytest.mark.parametrize("kinds", KINDS.values(), ids=KINDS)

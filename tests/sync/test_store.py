@@ -119,7 +119,9 @@ def test_rows_are_written_in_key_order_however_they_came(way):
     with CaptureQueriesContext(connection) as queries:
         put(Company, *(company(pk, f"name {pk}") for pk in (3, 1, 5, 2, 4)))
     (insert,) = writes(queries)
-    assert [insert.index(f"name {pk}") for pk in range(1, 6)] == sorted(insert.index(f"name {pk}") for pk in range(1, 6))
+    assert [insert.index(f"name {pk}") for pk in range(1, 6)] == sorted(
+        insert.index(f"name {pk}") for pk in range(1, 6)
+    )
 
 
 def test_a_gone_row_that_is_shown_again_comes_back():
@@ -132,7 +134,9 @@ def test_a_gone_row_that_is_shown_again_comes_back():
 def test_the_statement_itself_refuses_an_older_fetch():
     """As when another worker inserts between our look and our writing: nothing was held, so the insert conflicts."""
     put(Company, company(1, "new"), fence=20)
-    columns = [f for f in Company._meta.concrete_fields if f.attname in {"id", "name", "fence", "fetched_at", "address"}]
+    columns = [
+        f for f in Company._meta.concrete_fields if f.attname in {"id", "name", "fence", "fetched_at", "address"}
+    ]
     columns += [f for f in Company._meta.concrete_fields if not f.null and not f.primary_key and f not in columns]
     updates = [f for f in columns if f.attname in {"name", "fence", "fetched_at"}]
     what = Upsert(Company, columns, [Company._meta.pk], updates, Company._meta.get_field("fence"))
