@@ -85,7 +85,8 @@ def record(
             values = (None, None) if hidden else (old, new)
             rows.append((label, remote_id, column, *values, hidden, occasion.at, cause, occasion.run_id))
     if rows:
-        append(Change, [Change._meta.get_field(name) for name in _COLUMNS], rows, using=occasion.using)
+        fields = {field.attname: field for field in Change._meta.concrete_fields}
+        append(Change, [fields[name] for name in _COLUMNS], rows, using=occasion.using)
 
 
 def remote_id_of(key: tuple[Any, ...]) -> str:

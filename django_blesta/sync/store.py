@@ -423,7 +423,7 @@ def _record_gone(model: type[Mirror], rows: Mapping[Any, tuple[Any, ...]], occas
 def _announce(model: type[Mirror], events: Sequence[Stored], fetch: Fetch) -> None:
     """Tell the listeners after commit. What was stored is on the instance; other columns are read when touched."""
     form = _form(model)
-    pk_name = cast("models.Field[Any, Any]", model._meta.pk).attname
+    pk_name = model._meta.pk.attname
     pks: dict[tuple[Any, ...], Any] = {}
     if form.key_names != (pk_name,):
         expressions = (*form.key_names, pk_name)
