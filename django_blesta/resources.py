@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 
@@ -27,8 +27,9 @@ from django_blesta.connection import (
     text_from,
 )
 
-REMEMBERED = 512
+REMEMBERED = 2048
 LONGEST_REMEMBERED = 40
+LONGEST_TEXT = 2**31
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -120,8 +121,7 @@ class Unfit(ValueError):
         return f"{self.column}: {self.sentence}" if self.column else self.sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(NamedTuple):
     """One tier of one row, ready to be stored.
 
     `values` is attname to Python value, of the columns that the payload carried; `absent` names those it did not.
@@ -134,7 +134,11 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`path` is empty where `name` is a key of the row itself; `nothing` is what null means to the column."""
+    """`path` is empty where `name` is a key of the row itself; `nothing` is what null means to the column.
+
+    Two short cuts for the text that nearly every value is: `known` remembers what text was read as, and text of at
+    most `limit` plain characters stands for itself.
+    """
 
     attname: str
     name: str
@@ -142,6 +146,24 @@ class _Column:
     read: Callable[[Any], Any]
     required: bool
     nothing: Any
+    known: _Known | None
+    limit: int
+
+
+class _Known(dict[str, Any]):
+    """The same few amounts and moments stand in most rows, and each costs more to read than to remember."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> Any:
+        value = self._read(text)
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[text] = value
+        return value
 
 
 _MISSING = object()
@@ -156,7 +178,7 @@ class Tier:
     def __init__(self, model: type[models.Model], tier: Mapped) -> None:
         self._columns = tuple(_column(model, ours, theirs) for ours, theirs in tier.columns.items())
         # Tuples, since this is walked for every row: attribute look-ups would be a fifth of the time.
-        self._plan = tuple((c.attname, c.name, c.path, c.read, c.nothing) for c in self._columns)
+        self._plan = tuple((c.attname, c.name, c.path, c.read, c.nothing, c.known, c.limit) for c in self._columns)
         self.attnames = tuple(column.attname for column in self._columns)
         # An upgrade that maps a column differently must rewrite rows whose remote side did not change.
         classes = [type(_field(model, ours)).__name__ for ours in tier.columns]
@@ -171,11 +193,16 @@ class Tier:
         values: dict[str, Any] = {}
         attname = ""
         try:
-            for attname, name, path, read, nothing in self._plan:
+            for attname, name, path, read, nothing, known, limit in self._plan:
                 value = _walk(row, path) if path else row.get(name, _MISSING)
                 if value is _MISSING:
                     continue
-                value = read(value)
+                if type(value) is not str:
+                    value = read(value)
+                elif known is not None:
+                    value = known[value]
+                elif len(value) > limit or not value.isascii() or "\x00" in value:
+                    value = read(value)
                 if value is None and nothing is not None:
                     if nothing is _REFUSED:
                         raise Unfit(attname, "null", f"{name} is null, which this column cannot hold.")
@@ -223,20 +250,10 @@ def _column(model: type[models.Model], ours: str, theirs: str) -> _Column:
     nothing = None if target.null else target.default if target.has_default() else _REFUSED
     path = tuple(theirs.split(".")) if "." in theirs else ()
     read = converter_for(target)
-    if isinstance(target, models.DecimalField | models.DateTimeField):
-        read = _remembered(read)
-    return _Column(target.attname, theirs, path, read, required, nothing)
-
-
-def _remembered(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same few amounts and moments stand in most rows, and each costs more to read than to remember."""
-    known = lru_cache(REMEMBERED)(read)
-
-    def remember(value: Any) -> Any:
-        # Only text: to a cache, 1 and true are the same.
-        return known(value) if type(value) is str and len(value) <= LONGEST_REMEMBERED else read(value)
-
-    return remember
+    known = _Known(read) if isinstance(target, models.DecimalField | models.DateTimeField) else None
+    is_text = isinstance(target, models.CharField | models.TextField) and not hasattr(target, "from_blesta")
+    limit = (target.max_length or LONGEST_TEXT) if is_text and known is None else -1
+    return _Column(target.attname, theirs, path, read, required, nothing, known, limit)
 
 
 def converter_for(target: models.Field[Any, Any]) -> Callable[[Any], Any]:

@@ -56,10 +56,11 @@ def map_rows(
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
     companies = _companies(model, [incoming for _, incoming in converted], scope)
+    way = resource_of(model).company
     for row, incoming in converted:
-        company = _own_company(model, row, incoming) or companies.get(incoming.key)
-        if company is None and resource_of(model).company in {"", "key"}:
-            company = scope.company_id if resource_of(model).company else None
+        company = _own_company(way, row, incoming) or companies.get(incoming.key)
+        if company is None and way in {"", "key"}:
+            company = scope.company_id if way else None
         elif company is None and scope.alone:
             # A child may arrive before its parent; where there is one company only, it is that company's.
             company = scope.company_id
@@ -129,11 +130,11 @@ def _children(model: type[Mirror], parent: Incoming, related: str, name: str, va
     return children
 
 
-def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming) -> int | None:
-    if resource_of(model).company == "self":
+def _own_company(way: str, row: Mapping[str, Any], incoming: Incoming) -> int | None:
+    if way == "self":
         return int(incoming.key[0])
     named = incoming.row.values.get("company_id")
-    if named is None:
+    if named is None and "company_id" in row:
         try:
             named = identifier_from(row.get("company_id"))
         except Unreadable:
