@@ -67,6 +67,7 @@ _EVERYWHERE = {
     "Unavailable": Connected.UNREACHABLE,
     "not-blesta": Connected.MISUNDERSTOOD,
     "redirected": Connected.MISCONFIGURED,
+    "foreign-installation": Connected.MISCONFIGURED,
     "NotConfigured": Connected.MISCONFIGURED,
 }
 # … then what may be so of one resource alone, and says something where nothing else was answered either. All other

@@ -45,7 +45,7 @@ def test_failure_is_one_line_when_the_site_sets_no_logging(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("before", [[], ["migrate django_blesta 0001 --verbosity=0"]], ids=["no tables", "old tables"])
-@pytest.mark.parametrize("command", ["blesta_sync"])
+@pytest.mark.parametrize("command", ["blesta_sync", "blesta_sync --dry-run", "blesta_verify"])
 def test_command_asks_for_migrate_in_one_line_when_tables_are_missing(
     command: str, before: list[str], tmp_path: Path
 ) -> None:

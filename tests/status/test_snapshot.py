@@ -84,6 +84,7 @@ EVERYWHERE = [
     ("throttled", Connected.THROTTLED, Level.WARNING),
     ("NotConfigured", Connected.MISCONFIGURED, Level.BAD),
     ("redirected", Connected.MISCONFIGURED, Level.BAD),
+    ("foreign-installation", Connected.MISCONFIGURED, Level.BAD),
 ]
 # What may be so of one resource alone.
 SOMEWHERE = [
