@@ -1,4 +1,4 @@
-"""System checks: mistakes in settings are told at start-up, by id, with what to do about them."""
+"""System checks: mistakes in settings and declarations are told at start-up, by id, with what to do about them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import models
 
 from django_blesta import conf
+from django_blesta.models import Mirror, mirrors
+from django_blesta.models.base import BOOKKEEPING
+from django_blesta.resources import Resource
+from django_blesta.sync.plan import needed_by
 
 #: What each id stands for. An id is never given another meaning.
 SETTING_CHECKS = {
@@ -35,3 +40,86 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         Error(problem.message, hint=problem.hint, obj=problem.alias or None, id=f"django_blesta.{problem.code}")
         for problem in conf.problems()
     ]
+
+
+#: Mistakes in a mirror's declaration, a site's own mirrors included.
+DECLARATION_CHECKS = {
+    "django_blesta.E101": "A mirror declares no resource.",
+    "django_blesta.E102": "A declaration names a column, relation or mirror that does not exist.",
+    "django_blesta.E103": "A column that must have a value is mapped to nothing.",
+    "django_blesta.E104": "A resource is brought by nothing, or by two things at once.",
+    "django_blesta.E105": "Two mirrors claim the same event.",
+    "django_blesta.E106": "Mirrors are reached through each other in a circle.",
+    "django_blesta.E107": "A mirror with an id has another unique constraint.",
+}
+
+
+@register(Tags.models)
+def check_declarations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """One error for each mistake in a mirror's declaration: at start-up, not at the first run."""
+    found: list[CheckMessage] = []
+    claimed: dict[str, type[Mirror]] = {}
+    for model in mirrors():
+        resource = getattr(model, "resource", None)
+        if not isinstance(resource, Resource):
+            found.append(_mistake(model, "E101", "declares no resource", "Give it `resource = Resource(…)`."))
+            continue
+        found += _check_one(model, resource)
+        for event in resource.events:
+            other = claimed.setdefault(event, model)
+            if other is not model:
+                hint = "An event refreshes one mirror; leave it to the one whose id it carries."
+                found.append(_mistake(model, "E105", f"claims {event}, as {other._meta.label} does", hint))
+    return found or _circles()
+
+
+def _check_one(model: type[Mirror], resource: Resource) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    names = {field.name: field for field in model._meta.concrete_fields}
+    relations = {relation.get_accessor_name() for relation in model._meta.related_objects}
+    wanted = {*resource.fields.columns, *resource.detail.columns, *resource.key}
+    wanted |= {resource.parent, resource.company} - {"", "key", "self"}
+    for name in sorted(wanted - names.keys()):
+        found.append(_mistake(model, "E102", f"has no column {name!r}", "Correct the declaration or add the column."))
+    for name in sorted(resource.detail.children.keys() - relations):
+        found.append(_mistake(model, "E102", f"has no children {name!r}", "Name a related_name of a mirror."))
+    known = {one.__name__ for one in mirrors()}
+    for reference in (*resource.reached_by, *filter(None, [resource.embedded_in])):
+        if reference.partition(".")[0] not in known:
+            found.append(
+                _mistake(model, "E102", f"refers to {reference!r}, which is no mirror's", "Write Mirror.column.")
+            )
+    given = {resource.parent, *resource.key} if resource.embedded_in or resource.parent else set()
+    for name, field in names.items():
+        needs_value = not (field.null or field.blank or field.has_default() or isinstance(field, models.AutoField))
+        mapped = {*resource.fields.columns, *resource.detail.columns, *given, *BOOKKEEPING}
+        if needs_value and name not in mapped:
+            found.append(_mistake(model, "E103", f"maps nothing to {name!r}", "Map it, or give it a default."))
+    sources = [resource.listing is not None, bool(resource.reached_by), bool(resource.embedded_in)]
+    if sum(sources) != 1:
+        hint = "Give exactly one of listing, reached_by and embedded_in."
+        found.append(_mistake(model, "E104", f"is brought by {sum(sources)} things", hint))
+    key = {names[name].attname for name in resource.key if name in names}
+    if resource.key == ("id",) and model._meta.constraints and _has_unique(model):
+        hint = "MariaDB's upsert fires on any unique constraint, and would overwrite another row."
+        found.append(_mistake(model, "E107", f"has another unique constraint beside {sorted(key)}", hint))
+    return found
+
+
+def _has_unique(model: type[Mirror]) -> bool:
+    columns = any(field.unique and not field.primary_key for field in model._meta.concrete_fields)
+    return columns or any(isinstance(one, models.UniqueConstraint) for one in model._meta.constraints)
+
+
+def _circles() -> list[CheckMessage]:
+    """Only asked when every name resolves."""
+    needs = {model: set(needed_by(model)) for model in mirrors()}
+    settled: set[type[Mirror]] = set()
+    while ready := {model for model, others in needs.items() if model not in settled and others <= settled}:
+        settled |= ready
+    hint = "Break the circle: a row must be reachable without itself."
+    return [_mistake(model, "E106", "is reached only through itself", hint) for model in needs if model not in settled]
+
+
+def _mistake(model: type[Mirror], code: str, what: str, hint: str) -> CheckMessage:
+    return Error(f"{model._meta.label} {what}.", hint=hint, obj=model, id=f"django_blesta.{code}")

@@ -29,6 +29,7 @@ from django_blesta.models.runs import (
     SyncScope,
 )
 from django_blesta.models.services import Service
+from django_blesta.models.status import Status
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "PackagePricing",
     "QuarantinedRow",
     "Service",
+    "Status",
     "SyncChunk",
     "SyncRun",
     "SyncScope",

@@ -153,6 +153,12 @@ class MirrorQuerySet(models.QuerySet[Any]):
         return self.filter(dangling) if dangling else self.none()
 
 
+#: Columns that the sync keeps for itself; no declaration maps them.
+BOOKKEEPING = frozenset(
+    {"row_digest", "detail_digest", "fence", "fetched_at", "detail_fetched_at", "gone_at", "unlisted_at"}
+)
+
+
 class Mirror(models.Model):
     """One remote row. The primary key is Blesta's id; only `django_blesta.sync` writes here.
 

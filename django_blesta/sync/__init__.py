@@ -48,7 +48,7 @@ def run(
     runs: list[SyncRun] = []
     models = in_order(chosen)
     with leased(str(holder), using):
-        for scope in scopes(using, company_ids):
+        for scope in _asked(using, company_ids, holder, cause):
             page_size = 0
             for model in models:
                 if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
@@ -69,6 +69,25 @@ def run(
                 if work.failure and not concerns_one_resource(work.failure):
                     raise work.failure
     return runs
+
+
+def _asked(using: str, company_ids: Iterable[int] | None, batch: uuid.UUID, cause: str) -> list[Scope]:
+    """`scopes`, and where Blesta does not answer that first question, a run over companies that says why."""
+    began = timezone.now()
+    try:
+        return scopes(using, company_ids)
+    except BlestaError as error:
+        SyncRun.objects.using(using).create(
+            batch=batch,
+            resource=Company._meta.label_lower,
+            cause=cause,
+            state=SyncRun.State.FAILED,
+            started_at=began,
+            finished_at=timezone.now(),
+            error=str(error)[:500],
+            error_kind=(error.reason or type(error).__name__)[:50],
+        )
+        raise
 
 
 def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:

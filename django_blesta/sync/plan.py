@@ -72,7 +72,7 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
         if model in ordered or model in visiting:
             return
         visiting.add(model)
-        for needed in _needed_by(model):
+        for needed in needed_by(model):
             visit(needed)
         ordered.append(model)
 
@@ -81,7 +81,7 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
     return [model for model in ordered if model in wanted and not resource_of(model).embedded_in]
 
 
-def _needed_by(model: type[Mirror]) -> list[type[Mirror]]:
+def needed_by(model: type[Mirror]) -> list[type[Mirror]]:
     resource = resource_of(model)
     names = {resource.parent, resource.company} - {"", "key", "self"}
     needed = [_target(model, name) for name in sorted(names)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -23,9 +22,9 @@ from django_blesta.operations import Result, contacts, outside_transactions, ove
 from tests.operations.conftest import writes
 
 KILLED = """
-import json, os, django
+import ast, os, django
 from django.conf import settings
-settings.BLESTA = json.loads(os.environ["BLESTA_SETTING"])
+settings.BLESTA = ast.literal_eval(os.environ["BLESTA_SETTING"])
 django.setup()
 from django_blesta.models import Contact
 from django_blesta.operations import contacts
@@ -183,11 +182,11 @@ class TestDeadProcess:
         environ = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "BLESTA_TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
-            "BLESTA_SETTING": json.dumps(settings.BLESTA),
+            "BLESTA_SETTING": repr(settings.BLESTA),
         }
         process = subprocess.Popen([sys.executable, "-c", KILLED], env=environ)  # noqa: S603  (our own words)
         try:
-            assert held.wait_until_hit(30)
+            assert held.wait_until_hit(timeout=30)
         finally:
             process.kill()
             process.wait(10)

@@ -1,0 +1,88 @@
+"""Clients, their groups, contacts, numbers and logins."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from django_blesta.admin._filters import CompanyFilter, GoneFilter, WordFilter
+from django_blesta.admin._mirror import MirrorAdmin, Related
+from django_blesta.models import Client, ClientGroup, Contact, ContactNumber, ContactType, User
+
+PERSON = ("first_name", "last_name", "company_name", "email")
+
+
+@admin.register(Client)
+class ClientAdmin(MirrorAdmin):
+    list_display = ("row", "company_name", "email", "status_word", "client_group_link", "country")
+    list_filter = (WordFilter.of("active", "inactive", "fraud"), "client_group", CompanyFilter, GoneFilter)
+    search_fields = ("id_code", *PERSON)
+    search_help_text = _("Number, name, company or e-mail; or Blesta's id.")
+    facts = (
+        ("id_code", "status_word", "client_group_link"),
+        ("first_name", "last_name", "title"),
+        ("company_name", "email"),
+        ("address1", "address2"),
+        ("zip", "city", "state", "country"),
+        ("contact_link", "user_link", "company_link"),
+        ("default_currency", "language", "id"),
+    )
+    related = (
+        Related("services", ("row", "package_link", "status_word", "renews_at_day")),
+        Related("invoices", ("row", "status_word", "total_money", "due_money", "billed_at_day", "due_at_day")),
+        Related("transactions", ("row", "status_word", "amount_money", "type_word", "added_at_day")),
+        Related("contacts", ("row", "contact_type_word", "email", "city"), ordering=("pk",)),
+    )
+
+
+@admin.register(ClientGroup)
+class ClientGroupAdmin(MirrorAdmin):
+    list_display = ("row", "id", "description", "company_link")
+    list_filter = (CompanyFilter, GoneFilter)
+    search_fields = ("name",)
+    related = (Related("clients", ("row", "company_name", "email", "status_word")),)
+
+
+@admin.register(Contact)
+class ContactAdmin(MirrorAdmin):
+    list_display = ("row", "client_link", "contact_type_word", "company_name", "email", "city", "country")
+    list_filter = (
+        WordFilter.of("primary", "billing", "other", column="contact_type", title=_("type")),
+        CompanyFilter,
+        GoneFilter,
+    )
+    search_fields = PERSON
+    search_help_text = _("Name, company or e-mail; or Blesta's id.")
+    facts = (
+        ("client_link", "contact_type_word", "contact_type_ref_link"),
+        ("first_name", "last_name", "title"),
+        ("company_name", "email"),
+        ("address1", "address2"),
+        ("zip", "city", "state", "country"),
+        ("user_link", "company_link"),
+        ("added_at", "id"),
+    )
+    related = (Related("numbers", ("row", "type_word", "location_word"), ordering=("pk",)),)
+
+
+@admin.register(ContactNumber)
+class ContactNumberAdmin(MirrorAdmin):
+    list_display = ("row", "contact_link", "type_word", "location_word")
+    search_fields = ("number",)
+
+
+@admin.register(ContactType)
+class ContactTypeAdmin(MirrorAdmin):
+    list_display = ("row", "id", "company_link", "is_lang")
+    list_filter = (CompanyFilter, GoneFilter)
+    search_fields = ("name",)
+
+
+@admin.register(User)
+class UserAdmin(MirrorAdmin):
+    list_display = ("row", "id", "two_factor_mode")
+    search_fields = ("username",)
+    related = (
+        Related("clients", ("row", "company_name", "email", "status_word")),
+        Related("contacts", ("row", "client_link", "contact_type_word", "email")),
+    )

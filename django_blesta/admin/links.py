@@ -1,0 +1,160 @@
+"""Who speaks for which client: the one thing here that staff decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db import DEFAULT_DB_ALIAS
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_blesta import conf
+from django_blesta.admin._mirror import link_to
+from django_blesta.models import Client, ClientLink, Contact
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[ClientLink]
+    _ModelForm = forms.ModelForm[ClientLink]
+    _ClientChoice = forms.ModelChoiceField[Client]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _ModelForm = forms.ModelForm
+    _ClientChoice = forms.ModelChoiceField
+
+
+def installations() -> list[str]:
+    """Aliases that have both a Blesta and a database here."""
+    return [alias for alias in conf.aliases() if alias in settings.DATABASES] or [DEFAULT_DB_ALIAS]
+
+
+class ClientSelect(AutocompleteSelect):
+    """Shows a forged choice again as no choice; Django's own would ask the database for it."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
+        numbers = [one for one in value if one.isascii() and one.isdecimal() and len(one) < 19]
+        return super().optgroups(name, numbers, attr)
+
+
+class ClientLinkForm(_ModelForm):
+    """Asks for a client of the mirror; with several installations, which one, and the client's id there."""
+
+    class Meta:
+        model = ClientLink
+        fields = ("user", "using")
+
+    # Any foreign key to a client serves the widget: it asks the admin of the model at the other end.
+    client = _ClientChoice(
+        queryset=Client.objects.none(),
+        label=_("Client"),
+        widget=ClientSelect(Contact._meta.get_field("client"), admin.site),
+        help_text=_("Search by number, name, company or e-mail."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        aliases = installations()
+        if aliases == [DEFAULT_DB_ALIAS]:
+            self.fields.pop("using", None)
+            client = self.fields["client"]
+            assert isinstance(client, forms.ModelChoiceField)  # noqa: S101  (declared above)
+            client.queryset = Client.objects.present()
+        else:
+            self.fields["using"] = forms.ChoiceField(label=_("Installation"), choices=[(a, a) for a in aliases])
+            self.fields["client"] = forms.IntegerField(
+                label=_("Client id"), min_value=1, help_text=_("Blesta's id of the client, in that installation.")
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        using = self.instance.using = cleaned.get("using") or DEFAULT_DB_ALIAS
+        chosen, user = cleaned.get("client"), cleaned.get("user")
+        if isinstance(chosen, int):
+            chosen = Client.objects.using(using).present().filter(pk=chosen).first()
+            if chosen is None:
+                self.add_error("client", gettext("The mirror of that installation holds no such client."))
+        if chosen is not None:
+            self.instance.client_id = chosen.pk
+        if user is not None:
+            self._refuse_second_link(user, using)
+        return cleaned
+
+    def _refuse_second_link(self, user: Any, using: str) -> None:
+        existing = ClientLink.objects.filter(user=user, using=using).first()
+        if existing is None:
+            return
+        facts = {"user": user, "client": existing.client or f"#{existing.client_id}"}
+        sentence = gettext("%(user)s is linked to client %(client)s already. Delete that link first.") % facts
+        self.add_error("user", sentence)
+
+
+class NamingChangeList(ChangeList):
+    """Fetches the clients of the page together: they may live in another database, so no join does it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        links = list(self.result_list)
+        for using in {link.using for link in links} & set(settings.DATABASES):
+            here = [link for link in links if link.using == using]
+            found = Client.objects.using(using).in_bulk([link.client_id for link in here])
+            for link in here:
+                link.shown_client = found.get(link.client_id)
+        self.result_list = links
+
+
+@admin.register(ClientLink)
+class ClientLinkAdmin(_ModelAdmin):
+    form = ClientLinkForm
+    list_display = ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
+    list_select_related = ("user", "linked_by")
+    search_fields = ("user__username", "user__email", "client_id__exact")
+    search_help_text = _("The user's name or e-mail, or the client's id.")
+    autocomplete_fields = ("user",)
+    list_per_page = 50
+    show_full_result_count = False
+    actions = None
+    ordering = ("-pk",)
+
+    class Media:
+        css = {"all": ("django_blesta/admin.css",)}
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A link is made or deleted, so that who made it stays true."""
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamingChangeList
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if "client" in form.base_fields:
+            form.base_fields["client"].widget.admin_site = self.admin_site
+        return form
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = super().get_list_display(request)
+        return shown if len(installations()) > 1 else [column for column in shown if column != "using"]
+
+    def get_fields(self, request: HttpRequest, obj: ClientLink | None = None) -> Any:
+        if obj is not None:
+            return ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
+        return ("user", "using", "client") if len(installations()) > 1 else ("user", "client")
+
+    @admin.display(description=_("client"), ordering="client_id")
+    def client_name(self, obj: ClientLink) -> str:
+        named = obj.shown_client if hasattr(obj, "shown_client") else obj.client
+        if named is None:
+            missing = gettext("#%(id)s (missing)") % {"id": obj.client_id}
+            return format_html('<span class="blesta-missing">{}</span>', missing)
+        return link_to(named, self.admin_site) if obj.using == DEFAULT_DB_ALIAS else str(named)
+
+    def save_model(self, request: HttpRequest, obj: ClientLink, form: Any, change: bool) -> None:
+        obj.linked_by_id = request.user.pk
+        super().save_model(request, obj, form, change)

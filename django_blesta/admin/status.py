@@ -1,0 +1,98 @@
+"""The status page: `status.snapshot` in the admin's own look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from django_blesta import status
+from django_blesta.admin._mirror import ReadOnlyAdmin
+from django_blesta.admin.journal import mirror_labels
+from django_blesta.admin.links import installations
+from django_blesta.models import Operation, QuarantinedRow, Status, SyncRun, mirror_named
+
+RUNS_SHOWN = 12
+
+
+@admin.register(Status)
+class StatusAdmin(ReadOnlyAdmin):
+    """One page in the place of a list; `django_blesta.view_status` opens it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return [path("", self.admin_site.admin_view(self.changelist_view), name=name)]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        aliases = installations()
+        using = request.GET.get("using", aliases[0])
+        if using not in aliases:
+            raise Http404
+        found = status.snapshot(using)
+        # The admin lists rows of the default database only.
+        link = partial(self._link, request) if using == DEFAULT_DB_ALIAS else _nowhere
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Status"),
+            "snapshot": found,
+            "aliases": aliases if len(aliases) > 1 else [],
+            "troubles": [(trouble, _where(trouble, link)) for trouble in found.troubles],
+            "resources": [(one, link(mirror_named(one.name))) for one in found.resources],
+            "operations": [(one, link(Operation, f"state__exact={one.state}")) for one in found.operations],
+            "runs": self._last_runs(using) if found.resources else [],
+            "runs_link": link(SyncRun),
+            "quarantine_link": link(QuarantinedRow),
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "django_blesta/admin/status.html", context)
+
+    def _last_runs(self, using: str) -> list[SyncRun]:
+        labels = mirror_labels()
+        runs = list(SyncRun.objects.using(using).order_by("-pk")[:RUNS_SHOWN])
+        for run in runs:
+            run.shown_as = labels.get(run.resource, run.resource)  # type: ignore[attr-defined]  # for the template
+        return runs
+
+    def _link(self, request: HttpRequest, model: Any, query: str = "") -> str:
+        """The list of these rows, for staff who may see it."""
+        if not self.admin_site.is_registered(model):
+            return ""
+        if not self.admin_site.get_model_admin(model).has_view_permission(request):
+            return ""
+        address = reverse(f"{self.admin_site.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        return f"{address}?{query}" if query else address
+
+
+Link = Callable[..., str]
+
+
+def _nowhere(*rows: Any) -> str:
+    return ""
+
+
+def _where(trouble: status.Trouble, link: Link) -> str:
+    """Where the rows are that a trouble speaks of."""
+    match trouble.code:
+        case "quarantined":
+            return link(QuarantinedRow)
+        case "operations-unknown":
+            return link(Operation, f"state__exact={Operation.State.UNKNOWN}")
+        case "operations-sending":
+            return link(Operation, f"state__exact={Operation.State.SENDING}")
+        case "run-failed" | "suspect" | "interrupted" | "stuck":
+            return link(SyncRun, f"resource={trouble.resource}")
+        case "denied" | "unreachable" | "maintenance" | "late":
+            return link(SyncRun)
+    return ""

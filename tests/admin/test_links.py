@@ -1,0 +1,113 @@
+"""Staff link a user of the site to a client, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from django_blesta.models import ClientLink
+from tests import rows
+
+LIST, ADD = "/admin/django_blesta/clientlink/", "/admin/django_blesta/clientlink/add/"
+pytestmark = pytest.mark.django_db
+
+
+def test_link_records_who_made_it(staff_with: Callable[..., Browser]) -> None:
+    person, user = rows.client(), rows.site_user("jane")
+    browser = staff_with("add_clientlink", "view_clientlink", "view_client")
+
+    response = browser.post(ADD, {"user": user.pk, "client": person.pk})
+
+    link = ClientLink.objects.get()
+    assert response.status_code == 302
+    assert (link.user, link.client_id, link.using) == (user, person.pk, "default")
+    assert link.linked_by_id == int(browser.session["_auth_user_id"])
+    assert str(person) in browser.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("client_id", ["999999", "", "x", "-1", "9" * 40])
+def test_link_is_refused_when_the_mirror_holds_no_such_client(client_id: str, staff: Browser) -> None:
+    response = staff.post(ADD, {"user": rows.site_user().pk, "client": client_id})
+
+    assert response.status_code == 200
+    assert "client" in response.context["adminform"].form.errors
+    assert not ClientLink.objects.exists()
+
+
+def test_link_is_refused_when_the_client_is_gone(staff: Browser) -> None:
+    gone = rows.client(gone_at=rows.FETCHED)
+
+    staff.post(ADD, {"user": rows.site_user().pk, "client": gone.pk})
+
+    assert not ClientLink.objects.exists()
+
+
+def test_second_link_of_a_user_is_refused_with_the_name_of_the_first(staff: Browser) -> None:
+    first, second = rows.client(last_name="Lovelace"), rows.client()
+    user = rows.linked_user(first, "jane")
+
+    response = staff.post(ADD, {"user": user.pk, "client": second.pk})
+
+    assert response.status_code == 200
+    (error,) = response.context["adminform"].form.errors["user"]
+    assert "jane" in error
+    assert "Lovelace" in error
+    assert ClientLink.objects.get().client_id == first.pk
+
+
+def test_link_can_be_deleted_and_not_changed(staff: Browser) -> None:
+    user, other = rows.linked_user(rows.client()), rows.client()
+    link = ClientLink.objects.get()
+
+    assert staff.post(f"{LIST}{link.pk}/change/", {"user": user.pk, "client": other.pk}).status_code == 403
+    assert staff.get(f"{LIST}{link.pk}/change/").status_code == 200
+    assert staff.post(f"{LIST}{link.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not ClientLink.objects.exists()
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_clientlink",), ("view_client", "delete_clientlink")])
+def test_link_is_not_made_when_staff_lack_the_permission(
+    permissions: tuple[str, ...], staff_with: Callable[..., Browser]
+) -> None:
+    response = staff_with(*permissions).post(ADD, {"user": rows.site_user().pk, "client": rows.client().pk})
+
+    assert response.status_code == 403
+    assert not ClientLink.objects.exists()
+
+
+def test_widget_suggests_clients_by_name_to_staff_who_may_see_them(staff_with: Callable[..., Browser]) -> None:
+    person = rows.client(last_name="Lovelace")
+    rows.client(last_name="Babbage")
+    query = {"app_label": "django_blesta", "model_name": "contact", "field_name": "client", "term": "lovel"}
+
+    answer = staff_with("view_client").get("/admin/autocomplete/", query)
+
+    assert answer.json()["results"] == [{"id": str(person.pk), "text": str(person)}]
+    assert staff_with("add_clientlink").get("/admin/autocomplete/", query).status_code == 403
+
+
+def test_list_takes_as_many_queries_when_there_are_ten_times_the_links(staff: Browser) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert staff.get(LIST).status_code == 200
+        return len(captured)
+
+    for _ in range(5):
+        rows.linked_user(rows.client())
+    few = count()
+    for _ in range(45):
+        rows.linked_user(rows.client())
+
+    assert count() == few
+
+
+def test_link_to_a_client_that_left_the_mirror_is_shown_as_missing(staff: Browser) -> None:
+    ClientLink.objects.create(user=rows.site_user(), client_id=54321)
+    link = ClientLink.objects.get()
+
+    for address in (LIST, f"{LIST}{link.pk}/change/"):
+        assert "#54321 (missing)" in staff.get(address).content.decode()
