@@ -39,6 +39,7 @@ class FirstLook:
     last: int = 1
     last_rows: list[Row] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
 
     @property
     def pages(self) -> int:
@@ -249,6 +250,7 @@ class Listing:
             if not concerns_one_answer(error):
                 raise
             look.bad.append(f"page {number} ({error})")
+            look.unread.append(number)
             return None
 
     def _give_up(self, order: str) -> None:

@@ -232,7 +232,8 @@ def add_chunks(run: SyncRun, verdict: Verdict, worker: Worker) -> None:
         chunks[0].state, chunks[0].token, chunks[0].worker = SyncChunk.State.CLAIMED, 1, worker_name()
         chunks[0].save(using=using, force_insert=True)
         sent = Sent(Claim(chunks[0], 1, using), verdict.look.fence, verdict.look.before)
-        worker.keep(sent, verdict.look.at.last_rows, list(verdict.look.at.bad))
+        look = verdict.look.at
+        worker.keep(sent, look.last_rows, look.bad, unread=look.unread)
         del chunks[0]
     SyncChunk.objects.using(using).bulk_create(chunks)
 
@@ -281,6 +282,7 @@ class Shift:
         self.ahead: Sent | None = None
         self._on_chunk = on_chunk or (lambda: None)
         self._failures = 0
+        self._has_given_up = False
 
     def do_one(self) -> bool:
         """Finish one chunk; False where there is none to take. May be called again after the database failed."""
@@ -306,7 +308,7 @@ class Shift:
 
     def _take(self) -> Sent | None:
         while taken := claim(self.run, self.using, self.name):
-            if taken.is_hopeless:
+            if taken.is_hopeless and not self._has_given_up:
                 self._give_up(taken)
                 continue
             if taken.chunk.walk != self.run.walk:
@@ -324,7 +326,11 @@ class Shift:
         self.worker.vigil.held = [sent.claim for sent in (self.current, self.ahead, *more) if sent is not None]
 
     def _give_up(self, taken: Claim) -> None:
-        """One chunk that ends whoever takes it must not keep all the others from ever being judged."""
+        """One chunk that ends whoever takes it must not keep all the others from ever being judged.
+
+        One per worker: those that ended had taken the next chunk, too, and it may well be without fault.
+        """
+        self._has_given_up = True
         why = f"{taken.chunk.get_kind_display()} {taken.chunk.position}: given up, {MAX_TAKES} workers ended over it"
         logger.error("%s of run %s", why, self.run.pk)
         try:
@@ -388,10 +394,11 @@ def _end(run: SyncRun, using: str, state: SyncRun.State, error: str, kind: str =
         forget_what_was_seen(run, using)
 
 
-def write_off_the_forgotten(using: str, companies: frozenset[int]) -> None:
-    """Runs that nobody will go on with: too old, or of a resource or company that is not synced any more."""
+def write_off_the_forgotten(using: str) -> None:
+    """Runs that nobody will go on with: too old, or of a resource or a company that is not synced any more."""
     labels = {model._meta.label_lower for model in mirrors()}
+    companies = conf.installation(using).companies
     for run in SyncRun.objects.using(using).filter(state=State.RUNNING):
         is_old = run.started_at < timezone.now() - TOO_OLD_TO_RESUME
-        if is_old or run.resource not in labels or run.company_id not in companies:
+        if is_old or run.resource not in labels or not {None, run.company_id} & set(companies):
             _end(run, using, State.INTERRUPTED, "Left behind by its worker.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, cast
 
 from django.db import models
@@ -24,6 +26,7 @@ from django_blesta.sync.seen import Seen
 PAGES_A_CHUNK = 25
 IDS_A_CHUNK = 25
 IDS_A_DELETE = 1000
+CANARIES = 3
 MINUTES_FOR_SINGLE_ROWS = 5
 ASK_UNLISTED_AGAIN_AFTER = timedelta(days=1)
 Kind, State = SyncChunk.Kind, SyncRun.State
@@ -197,7 +200,7 @@ class Judge:
         # Some servers repeat the last page for ever: what stands here must be what stood here.
         has_moved = highest not in old
         total = (number - 1) * size + rows
-        has_grown = rows == size and look["standing"] % size
+        has_grown = bool(size) and rows == size and look["standing"] % size
         top = number
         while has_grown:
             held, top = len(new), top + 1
@@ -257,7 +260,7 @@ class Judge:
         for at, page in enumerate(unread):
             place = min((page - 1 - at) * size, len(numbers))
             hole = Q(pk__gt=numbers[place - 1]) if place else Q()
-            holes |= hole & (Q(pk__lt=numbers[place]) if place < len(numbers) else Q(pk__lte=self.run.highest_id or 0))
+            holes |= hole & (Q(pk__lt=numbers[place]) if place < len(numbers) else Q())
         held = self._present().filter(holes, fence__lte=self.run.fence).order_by("pk").values_list("pk", flat=True)
         return list(held[: 2 * size * len(unread)])
 
@@ -270,7 +273,7 @@ class Judge:
         if len(missing) > limits.loss_limit_rows and len(missing) > limits.loss_limit_share * held:
             share = f"{len(missing)} of {held} rows"
             return self._suspect(missing, f"{share} are not shown any more. None was marked gone.")
-        if missing and not self._canary(missing):
+        if missing and not self._canary():
             return self._suspect(missing, "No row that is still shown can be read. None was marked gone.")
         if missing and self.resource.get is None:
             self._also.append(lambda: self._remove(missing))
@@ -314,7 +317,7 @@ class Judge:
             rows = rows.filter(**{f"{self.resource.parent}__in": present_parents(self.model, self.scope)})
         return [one for one in _streamed(rows, name) if one not in seen]
 
-    def _canary(self, missing: list[Any]) -> bool:
+    def _canary(self) -> bool:
         """The credentials must still show a row of ours that this run has seen, or their silence about others means
         nothing; of rows that cannot be asked for, some must have come, and their parent must be shown."""
         if self.resource.get is None:
@@ -322,12 +325,18 @@ class Judge:
             parent = present_parents(self.model, self.scope).order_by("pk").values_list("pk", flat=True).first()
             return bool(fetched) and parent is not None and self._is_shown(parent_of(self.model), parent)
         seen = self._seen()
-        ours = (one for one in _streamed(self._present(), self._identity_column()) if one in seen)
-        canary = next(ours, None)
-        return canary is not None and self._is_shown(self.model, canary)
+        # A cursor that is left half read is closed here, not whenever its garbage is collected.
+        with closing(_streamed(self._present(), self._identity_column())) as ours:
+            canaries = list(islice((one for one in ours if one in seen), CANARIES))
+        return any(self._is_shown(self.model, canary) for canary in canaries)
 
     def _is_shown(self, model: type[Mirror], identity: Any) -> bool:
-        return self.worker.ask(lambda: get_row(model, identity, self.scope)) is not None
+        try:
+            return self.worker.ask(lambda: get_row(model, identity, self.scope)) is not None
+        except BlestaError as error:
+            if not concerns_one_answer(error):
+                raise
+            return False
 
     def _remove(self, pks: list[int]) -> None:
         rows = self.model._base_manager.using(self.using)
@@ -398,7 +407,7 @@ def close_scope(run: SyncRun, using: str) -> None:
     scopes.update(run=None)
 
 
-def _streamed(rows: Any, column: str) -> Iterator[Any]:
+def _streamed(rows: Any, column: str) -> Generator[Any, None, None]:
     yield from rows.order_by(column).values_list(column, flat=True).iterator(chunk_size=2000)
 
 
