@@ -19,13 +19,14 @@ from django_blesta.sync import identity, invariants
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import get_row
 from django_blesta.sync.fence import begin_refresh
+from django_blesta.sync.history import prune_history, prune_runs
 from django_blesta.sync.leases import AlreadyRunning, is_leased, leased, was_abandoned
 from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_off_the_forgotten
 from django_blesta.sync.plan import Scope, in_order, scopes
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 
-__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "refresh", "run"]
+__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "prune", "refresh", "run"]
 
 
 def run(
@@ -129,6 +130,11 @@ def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
     """Whether a sync has ended without saying so: its lease has run out, or a run stands there that nobody has."""
     running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
     return (running and not is_leased(using)) or was_abandoned(using)
+
+
+def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
+    """Forget changes and runs that are older than HISTORY_DAYS; return how many of each."""
+    return prune_history(using), prune_runs(using)
 
 
 def concerns_one_resource(error: BlestaError) -> bool:

@@ -207,3 +207,16 @@ def test_pruning_deletes_in_bounded_batches():
     with CaptureQueriesContext(connection) as queries:
         assert prune_history(now=NOON) == len(rows)
     assert len([q for q in queries if q["sql"].startswith("DELETE")]) >= 3
+
+
+def test_old_runs_are_forgotten_but_the_last_complete_one_of_each_resource():
+    from django_blesta.models import SyncRun
+    from django_blesta.sync.history import prune_runs
+
+    now = timezone.now()
+    ages = [(400, "complete"), (300, "complete"), (200, "failed"), (10, "failed"), (500, "running")]
+    for days, state in ages:
+        at = now - timedelta(days=days)
+        SyncRun.objects.create(resource="django_blesta.client", company_id=1, cause="t", state=state, started_at=at)
+    assert prune_runs(now=now) == 2
+    assert sorted((now - run.started_at).days for run in SyncRun.objects.all()) == [10, 300, 500]
