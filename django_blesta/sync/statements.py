@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import random
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +28,7 @@ T = TypeVar("T")
 logger = logging.getLogger("django_blesta.sync")
 
 TRIES = 3
+LONGEST_PAUSE = 0.1
 COPY_FROM = 40
 """Rows from which COPY into a temporary table is quicker than one INSERT (measured: 2.8 ms a batch either way)."""
 ROWS_A_STATEMENT = 200
@@ -120,6 +123,8 @@ def attempt(work: Callable[[], T], *, using: str) -> T:
             if not left or connections[using].in_atomic_block or not is_passing(error):
                 raise
             logger.info("The database broke a deadlock or gave up waiting; the batch is written again.")
+            # At once, the loser could lock again before the winner woke up, and both would lose in turns.
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)
     raise AssertionError("The last try either returns or raises.")
 
 
