@@ -204,6 +204,12 @@ def _judge(known: Known | None, incoming: Incoming, fetch: Fetch) -> Verdict:
     return Verdict.SAME
 
 
+def _is_first_sight(known: Known | None, incoming: Incoming, attname: str) -> bool:
+    """A column of the detail tier that no `get` has brought yet was empty because nobody knew, not because it was."""
+    is_detail = incoming.whole and incoming.detail is not None and attname in incoming.detail.values
+    return is_detail and (known is None or known.detail_digest is None)
+
+
 def _in_order(wanted: list[tuple[Incoming, bool]]) -> list[tuple[Incoming, bool]]:
     """By key, so that two workers lock the rows that they share in the same order."""
     try:
@@ -241,7 +247,10 @@ def _write(
             changed.append(incoming)
             if wants_before:
                 found = history.difference(model, before, {**incoming.values(), "gone_at": None})
-                changes.append((incoming.key, found))
+                seen_before = {
+                    name: texts for name, texts in found.items() if not _is_first_sight(known, incoming, name)
+                }
+                changes.append((incoming.key, seen_before))
                 stored |= {incoming.key: Stored(incoming, False, set(found))} if is_noted else {}
             if known is not None and known.detail_digest != incoming.detail_digest:
                 families.append(incoming)

@@ -9,10 +9,21 @@ from typing import Any
 import pytest
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from django_blesta.models import Change, Client, ContactNumber, Currency, Invoice, InvoiceLine, Package, Transaction
+from django_blesta.models import (
+    Change,
+    Client,
+    ContactNumber,
+    Currency,
+    Invoice,
+    InvoiceLine,
+    Package,
+    SyncRun,
+    Transaction,
+)
 from django_blesta.resources import Converted
-from django_blesta.sync.history import PRUNED_AT_ONCE, personal_columns, prune_history
+from django_blesta.sync.history import PRUNED_AT_ONCE, personal_columns, prune_history, prune_runs
 from django_blesta.sync.store import Incoming, mark_gone, store
 
 pytestmark = pytest.mark.django_db
@@ -210,9 +221,6 @@ def test_pruning_deletes_in_bounded_batches():
 
 
 def test_old_runs_are_forgotten_but_the_last_complete_one_of_each_resource():
-    from django_blesta.models import SyncRun
-    from django_blesta.sync.history import prune_runs
-
     now = timezone.now()
     ages = [(400, "complete"), (300, "complete"), (200, "failed"), (10, "failed"), (500, "running")]
     for days, state in ages:
