@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from django_blesta import sync
 from django_blesta.exceptions import ForeignInstallation, Unavailable
@@ -128,6 +129,20 @@ class TestForesight:
             blesta.state.delete("contacts", contact)
         steps, _ = foresee(Service, Contact)
         assert told(steps) == {("service", "4", "ask"), ("contact", str(contact), "ask")}
+
+    @pytest.mark.parametrize("order", ["ignored", "honoured"])
+    def test_asks_about_nothing_where_a_run_would_not(self, blesta, order):
+        sync.run()
+        with blesta.state.lock:
+            blesta.state.delete("services", 4)
+        Service.objects.filter(pk=5).update(unlisted_at=timezone.now())
+        with blesta.state.lock:
+            blesta.state.delete("services", 5)
+            blesta.state.update("services", 1, date_added=blesta.clock.now())
+        blesta.switches.order_by = order
+        steps, _ = foresee(Service)
+        asked = {step.row for step in steps if step.verb == "ask"}
+        assert asked == ({"4"} if order == "honoured" else set())
 
     def test_says_when_a_run_would_be_suspect(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "LOSS_LIMIT_ROWS": 3}
