@@ -206,7 +206,12 @@ class Survey:
         if again != counted or not behind.numbers:
             return []  # what was created meanwhile is not ours to miss
         numbers = set(behind.numbers)
-        beyond = [row for row in self._page(last + 1, order) if number_of((self._identity(row),)) not in numbers]
+        try:
+            rows = self._page(last + 1, order)
+        except BlestaError as error:
+            self._missed(f"page {last + 1}", error)
+            return []
+        beyond = [row for row in rows if number_of((self._identity(row),)) not in numbers]
         if beyond and self.count() == counted:
             self.incomplete.append(f"Blesta counts {counted} rows and shows more")
             return beyond

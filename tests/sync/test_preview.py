@@ -20,7 +20,7 @@ from tests.sync.contents import contents
 
 pytestmark = pytest.mark.django_db
 
-some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 12, "seed": 3}], indirect=True)
+some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 9, "seed": 3, "months": 10}], indirect=True)
 
 
 def foresee(*models: type[Mirror], **options: Any) -> tuple[list[Step], list[Forecast]]:
@@ -182,7 +182,7 @@ class TestForesight:
     def test_rows_that_cannot_be_seen_are_said_and_not_taken_for_missing(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
         sync.run()
-        blesta.switches.empty_page = 2
+        blesta.switches.set(page_size=7, empty_page=2)
         steps, (forecast,) = foresee(Invoice)
         assert steps == []
         assert "page 2" in forecast.notice
