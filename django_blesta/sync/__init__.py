@@ -44,15 +44,15 @@ def run(
     `details=False` leaves out the single `get` of changed rows, `scoped=False` what costs a request per parent.
     What befalls one resource is on its run. What befalls them all (wrong key, maintenance, no connection, a mistake
     in the setting) is raised, after the run it struck was recorded; what had been stored stays. Raise AlreadyRunning
-    where another sync of the installation is under way. `batch` names this one, so that whoever begins it twice
-    (a task that was delivered again) has it once; `helpers` names the task by which other workers take part.
+    where another sync of the installation is under way. `batch` is what the runs of this one have in common;
+    `helpers` names the task by which other workers take part.
     """
-    holder = batch or uuid.uuid4()
+    batch = batch or uuid.uuid4()
     runs: list[SyncRun] = []
     models = in_order(chosen)
-    with leased(str(holder), using):
+    with leased(using) as holder:
         write_off_the_forgotten(using)
-        for scope in _asked(using, company_ids, holder, cause):
+        for scope in _asked(using, company_ids, batch, cause):
             page_size = 0
             for model in models:
                 if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
@@ -61,6 +61,7 @@ def run(
                 work = Pass(
                     model,
                     scope,
+                    batch,
                     holder,
                     cause,
                     details=details,
