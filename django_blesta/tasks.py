@@ -25,8 +25,8 @@ def sync_all(
 ) -> None:
     """Everything, as `blesta_sync` does it, with the help of whichever workers are free.
 
-    What went wrong is on the runs; a trouble that stops all is raised. A task that was delivered again goes on with
-    its own batch; one that meets another's leaves it alone.
+    What went wrong is on the runs; a trouble that stops all is raised. A task that meets another, be it itself
+    delivered twice, leaves it alone; one that died is gone on with by the sweeper, or by whoever syncs next.
     """
     batch = uuid.UUID(self.request.id) if self.request.id else None
     try:

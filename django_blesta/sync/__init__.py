@@ -46,18 +46,18 @@ def run(
     `details=False` leaves out the single `get` of changed rows, `scoped=False` what costs a request per parent.
     What befalls one resource is on its run. What befalls them all (wrong key, maintenance, no connection, a mistake
     in the setting) is raised, after the run it struck was recorded; what had been stored stays. Raise AlreadyRunning
-    where another sync of the installation is under way. `batch` names this one, so that whoever begins it twice
-    (a task that was delivered again) has it once; `helpers` names the task by which other workers take part.
+    where another sync of the installation is under way. `batch` is what the runs of this one have in common;
+    `helpers` names the task by which other workers take part.
     """
-    holder = batch or uuid.uuid4()
+    batch = batch or uuid.uuid4()
     runs: list[SyncRun] = []
     models = in_order(chosen)
-    with leased(str(holder), using):
+    with leased(using) as holder:
         write_off_the_forgotten(using)
-        with _recorded(using, holder, cause):
+        with _recorded(using, batch, cause):
             asked = scopes(using, company_ids)
         for scope in asked:
-            with _recorded(using, holder, cause, scope.company_id):
+            with _recorded(using, batch, cause, scope.company_id):
                 verdict = identity.check(scope)
             notice, page_size = verdict.notice, 0
             begun = len(runs)
@@ -68,6 +68,7 @@ def run(
                 work = Pass(
                     model,
                     scope,
+                    batch,
                     holder,
                     cause,
                     details=details,
