@@ -182,6 +182,8 @@ class ClientLinkAdmin(_ModelAdmin):
         if not search_term.strip() or not self.admin_site.is_registered(Client):
             return found, may_repeat
         face = self.admin_site.get_model_admin(Client)
+        if not face.has_view_permission(request):  # what one may not see one may not guess at either
+            return found, may_repeat
         for using in installations():
             clients, _repeats = face.get_search_results(request, Client.objects.using(using).order_by(), search_term)
             ids: Any = clients.values("pk")

@@ -15,7 +15,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_blesta.testing.simulator import Simulator
 
-
 BOUNDS: Final = {
     "port": (0, 65_535),
     "clients": (0, sys.maxsize),
