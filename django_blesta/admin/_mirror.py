@@ -209,9 +209,14 @@ class MirrorAdmin(ReadOnlyAdmin):
             "related_tables": tables,
             "changes": self._changes(obj, request),
             "gone_at": obj.gone_at,
+            **self.context_of(obj, request),
             **(extra_context or {}),
         }
         return super().change_view(request, object_id, form_url, context)
+
+    def context_of(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        """What else the template of one row's page is given."""
+        return {}
 
     def _changes(self, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
         """What the sync saw change in this row of late."""

@@ -16,13 +16,15 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import conf
-from django_blesta.admin._mirror import link_to, may_see
+from django_blesta.admin._mirror import RELATED_ROWS, link_to, may_see
 from django_blesta.models import Client, ClientLink, Contact
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ else:
     _ModelAdmin = admin.ModelAdmin
     _ModelForm = forms.ModelForm
     _ClientChoice = forms.ModelChoiceField
+
+
+MOST_CLIENTS = 10_000
+"""As many clients as a word may find in another database; a word that finds more tells nothing."""
 
 
 def installations() -> list[str]:
@@ -123,13 +129,33 @@ class NamingChangeList(ChangeList):
                 link.shown_client = found.get(link.client_id)
 
 
+def linked_users(client: Client, request: HttpRequest, site: admin.AdminSite) -> dict[str, Any] | None:
+    """What the page of a client shows of its users; None for staff who may not see links."""
+    if not site.is_registered(ClientLink):
+        return None
+    face = site.get_model_admin(ClientLink)
+    if not face.has_view_permission(request):
+        return None
+    links = ClientLink.objects.filter(using=DEFAULT_DB_ALIAS, client_id=client.pk).select_related("user", "linked_by")
+    found = list(links.order_by("pk")[: RELATED_ROWS + 1])
+    address = f"{site.name}:django_blesta_clientlink"
+    add = ""
+    if face.has_add_permission(request) and not client.is_gone:
+        add = f"{reverse(f'{address}_add')}?{urlencode({'using': DEFAULT_DB_ALIAS, 'client': str(client.pk)})}"
+    return {
+        "rows": [(link_to(link, site, str(link.user)), link) for link in found[:RELATED_ROWS]],
+        "more": f"{reverse(f'{address}_changelist')}?q={client.pk}" if len(found) > RELATED_ROWS else "",
+        "add": add,
+    }
+
+
 @admin.register(ClientLink)
 class ClientLinkAdmin(_ModelAdmin):
     form = ClientLinkForm
     list_display = ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
     list_select_related = ("user", "linked_by")
     search_fields = ("user__username", "user__email", "client_id__exact")
-    search_help_text = _("The user's name or e-mail, or the client's id.")
+    search_help_text = _("The user's name or e-mail; or the client's number, name, company, e-mail or id.")
     autocomplete_fields = ("user",)
     list_per_page = 50
     show_full_result_count = False
@@ -237,6 +263,24 @@ class ClientLinkAdmin(_ModelAdmin):
         if obj is not None:
             return ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
         return ("user", "using", "client") if len(installations()) > 1 else ("user", "client")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ClientLink], search_term: str
+    ) -> tuple[QuerySet[ClientLink], bool]:
+        """What is known of a client finds its links: a link itself holds nothing but the id."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip() or not self.admin_site.is_registered(Client):
+            return found, may_repeat
+        face = self.admin_site.get_model_admin(Client)
+        if not face.has_view_permission(request):  # what one may not see one may not guess at either
+            return found, may_repeat
+        for using in installations():
+            clients, _repeats = face.get_search_results(request, Client.objects.using(using).order_by(), search_term)
+            ids: Any = clients.values("pk")
+            if using != queryset.db:  # no query reaches into two databases
+                ids = list(clients.values_list("pk", flat=True)[:MOST_CLIENTS])
+            found = found | queryset.filter(using=using, client_id__in=ids)
+        return found, may_repeat
 
     @admin.display(description=_("client"), ordering="client_id")
     def client_name(self, obj: ClientLink) -> str:

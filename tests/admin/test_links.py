@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -10,7 +12,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from django_blesta.models import ClientLink
+from django_blesta.models import Client, ClientLink
 from tests import rows
 
 LIST, ADD = "/admin/django_blesta/clientlink/", "/admin/django_blesta/clientlink/add/"
@@ -166,3 +168,90 @@ def test_link_is_not_touched_by_an_action_that_staff_may_not_take(
     act(staff_with("view_clientlink", "add_clientlink", "delete_clientlink"), action, post="yes")
 
     assert len(ClientLink.client_ids(user)) == 1
+
+
+@pytest.mark.parametrize("term", ["C-77", "lovel", "Ada Lovelace", "engines", "ada@engines", "4711"])
+def test_link_is_found_by_what_is_known_of_its_client(term: str, staff: Browser) -> None:
+    facts = {"id_code": "C-77", "last_name": "Lovelace", "company_name": "Engines", "email": "ada@engines.example"}
+    rows.linked_user(rows.client(id=4711, **facts), "jane")
+    rows.linked_user(rows.client(id=4800, first_name="Charles"), "john")
+
+    content = staff.get(LIST, {"q": term}).content.decode()
+
+    assert "jane" in content
+    assert "john" not in content
+
+
+def test_staff_who_may_not_see_clients_find_links_by_user_alone(staff_with: Callable[..., Browser]) -> None:
+    rows.linked_user(rows.client(company_name="Engines"), "jane")
+    browser = staff_with("view_clientlink")
+
+    assert "jane" in browser.get(LIST, {"q": "jane"}).content.decode()
+    assert "jane" not in browser.get(LIST, {"q": "engines"}).content.decode()
+
+
+def test_link_to_a_client_that_left_is_still_found_by_its_user_and_id(staff: Browser) -> None:
+    ClientLink.objects.create(user=rows.site_user("jane"), client_id=54321)
+
+    for term in ("jane", "54321"):
+        assert "#54321 (missing)" in staff.get(LIST, {"q": term}).content.decode()
+    assert "1 result" not in staff.get(LIST, {"q": "nobody at all"}).content.decode()
+
+
+def page_of(person: Client) -> str:
+    return f"/admin/django_blesta/client/{person.pk}/change/"
+
+
+def test_client_page_shows_its_users_and_leads_to_a_form_that_names_it(staff: Browser) -> None:
+    person = rows.client(last_name="Lovelace")
+    rows.linked_user(person, "jane")
+    rows.linked_user(rows.client(), "john")
+
+    content = staff.get(page_of(person)).content.decode()
+
+    section = content[content.index('id="linked-users"') :].partition("</section>")[0]
+    assert "jane" in section
+    assert "john" not in section
+    address = re.search(r'href="([^"]+)">Link a user', section)
+    assert address is not None
+    form = staff.get(unescape(address.group(1))).content.decode()
+    assert re.search(rf'<option value="{person.pk}" selected[^>]*>[^<]*Lovelace', form)
+
+
+def test_client_page_shows_users_only_to_staff_who_may_see_links(staff_with: Callable[..., Browser]) -> None:
+    person = rows.client()
+    rows.linked_user(person, "jane")
+
+    for permissions, seen, offered in (
+        (("view_client",), False, False),
+        (("view_client", "view_clientlink"), True, False),
+        (("view_client", "view_clientlink", "add_clientlink"), True, True),
+    ):
+        content = staff_with(*permissions).get(page_of(person)).content.decode()
+        assert ("jane" in content, "Link a user" in content) == (seen, offered)
+
+
+def test_client_that_is_gone_is_offered_no_link(staff: Browser) -> None:
+    content = staff.get(page_of(rows.client(gone_at=rows.FETCHED))).content.decode()
+
+    assert 'id="linked-users"' in content
+    assert "Link a user" not in content
+
+
+def test_client_page_takes_as_many_queries_when_many_users_speak_for_it(staff: Browser) -> None:
+    person = rows.client()
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            content = staff.get(page_of(person)).content.decode()
+        assert ("All users" in content) == (ClientLink.objects.count() > 10)
+        return len(captured)
+
+    for _ in range(2):
+        rows.linked_user(person)
+    count()  # the first page of a run also asks which content types there are
+    few = count()
+    for _ in range(10):
+        rows.linked_user(person)
+
+    assert count() == few

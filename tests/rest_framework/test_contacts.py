@@ -25,7 +25,8 @@ from tests.operations.rules import BROKEN, IDS, NAMELESS, make_strict, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.rest_framework.urls")]
 
-CONTACT = "/api/blesta/contacts/1/"
+LIST = "/api/blesta/contacts/"
+CONTACT = f"{LIST}1/"
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ class TestWho:
         monkeypatch.setattr(APIView, "permission_classes", [AllowAny])  # a site that is open by default
         for method in ("get", "patch", "options"):
             assert getattr(APIClient(), method)(CONTACT).status_code in (401, 403)
+        assert APIClient().get(LIST).status_code in (401, 403)
         assert APIClient().get("/api/blesta/operations/x/").status_code in (401, 403)
 
     def test_strangers_contact_is_not_there(self, billing, api):
@@ -54,11 +56,18 @@ class TestWho:
         for url in ("/api/blesta/contacts/2/", "/api/blesta/contacts/999/", f"/api/blesta/contacts/{10**30}/"):
             assert api.get(url).status_code == 404
             assert api.patch(url, {"city": "Paris"}, format="json").status_code == 404
+        assert [one["id"] for one in api.get(LIST).json()["results"]] == [1]
         assert billing.requests == []
 
     def test_suspended_link_shows_nothing(self, api):
         ClientLink.objects.update(suspended_at=timezone.now())
         assert api.get(CONTACT).status_code == 404
+        assert api.get(LIST).json()["results"] == []
+
+    def test_user_without_a_link_has_an_empty_list(self, contact, django_user_model):
+        nobody = APIClient()
+        nobody.force_login(django_user_model.objects.create_superuser("nobody"))
+        assert nobody.get(LIST).json() == {"count": 0, "next": None, "previous": None, "results": []}
 
     def test_session_without_a_csrf_token_changes_nothing(self, billing, ada):
         strict = APIClient(enforce_csrf_checks=True)
@@ -75,6 +84,35 @@ class TestGet:
         assert (shown["id"], shown["client_id"], shown["company_name"]) == (1, 1, "Analytical Engines")
         assert shown["email"] == "ada@example.com"
         assert shown["fetched_at"]
+        assert billing.requests == []
+
+
+class TestList:
+    def test_own_contacts_are_listed_by_id_and_each_as_its_own_address_shows_it(self, billing, api):
+        billing.add_contact(1, first_name="Charles", last_name="Babbage")
+        assert sync.refresh(Contact, 2)
+        billing.requests.clear()
+        listed = api.get(LIST).json()
+        assert (listed["count"], [one["contact_type"] for one in listed["results"]]) == (2, ["primary", "billing"])
+        assert listed["results"] == [api.get(f"{LIST}{pk}/").json() for pk in (1, 2)]
+        assert billing.requests == []
+
+    def test_contact_that_is_gone_is_not_listed(self, api):
+        Contact.objects.update(gone_at=timezone.now())
+        assert api.get(LIST).json()["results"] == []
+
+    def test_long_list_is_cut_into_pages(self, api, contact):
+        fields = {"client_id": 1, "company_id": contact.company_id, "fetched_at": contact.fetched_at}
+        Contact.objects.bulk_create(Contact(pk=pk, **fields) for pk in range(100, 160))
+        first = api.get(LIST).json()
+        second = api.get(first["next"]).json()
+        assert (first["count"], len(first["results"]), len(second["results"]), second["next"]) == (61, 50, 11, None)
+        assert api.get(LIST, {"page": "99"}).status_code == 404
+        assert api.get(LIST, {"page": "x"}).status_code == 404
+
+    def test_list_cannot_be_written_to(self, billing, api):
+        for method in ("post", "put", "patch", "delete"):
+            assert getattr(api, method)(LIST, {"city": "Paris"}, format="json").status_code == 405
         assert billing.requests == []
 
 
