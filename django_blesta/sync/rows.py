@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
-from django.db import models
+from django.db import connections, models
 
 from django_blesta.connection import Unreadable, identifier_from
 from django_blesta.models import Mirror, QuarantinedRow
@@ -42,10 +43,12 @@ def map_rows(
     *,
     whole: bool = False,
     given: Mapping[str, Any] | None = None,
+    placed: Mapping[type[Mirror], Mapping[Any, int | None]] | None = None,
 ) -> Mapped:
     """Convert rows and keep those of the scope's company; `given` are columns that the request itself fixes.
 
-    `whole` rows come from a single `get` and carry the detail tier and the children too.
+    `whole` rows come from a single `get` and carry the detail tier and the children too. `placed` tells the company
+    of parents that the mirror does not hold, for those who read Blesta without storing.
     """
     mapped = Mapped()
     converted: list[tuple[Mapping[str, Any], Incoming]] = []
@@ -55,10 +58,13 @@ def map_rows(
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
     companies = _companies(model, [incoming for _, incoming in converted], scope)
+    if placed:
+        companies = _placed(model, [incoming for _, incoming in converted], placed) | companies
+    way = resource_of(model).company
     for row, incoming in converted:
-        company = _own_company(model, row, incoming) or companies.get(incoming.key)
-        if company is None and resource_of(model).company in {"", "key"}:
-            company = scope.company_id if resource_of(model).company else None
+        company = _own_company(way, row, incoming) or companies.get(incoming.key)
+        if company is None and way in {"", "key"}:
+            company = scope.company_id if way else None
         elif company is None and scope.alone:
             # A child may arrive before its parent; where there is one company only, it is that company's.
             company = scope.company_id
@@ -80,7 +86,7 @@ def _convert(
     converted = row_mapping(model).convert({**row, **given} if given else row)
     for name in converted.absent:
         drift[name] = drift.get(name, 0) + 1
-    key = tuple(converted.values.get(_attname(model, name)) for name in resource.key)
+    key = tuple(map(converted.values.get, _key_names(model)))
     if key[-1] is None:
         raise Unfit(resource.key[-1], "missing", "Blesta's row has no id.")
     incoming = Incoming(key, converted, None, whole=whole)
@@ -128,11 +134,11 @@ def _children(model: type[Mirror], parent: Incoming, related: str, name: str, va
     return children
 
 
-def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming) -> int | None:
-    if resource_of(model).company == "self":
+def _own_company(way: str, row: Mapping[str, Any], incoming: Incoming) -> int | None:
+    if way == "self":
         return int(incoming.key[0])
     named = incoming.row.values.get("company_id")
-    if named is None:
+    if named is None and "company_id" in row:
         try:
             named = identifier_from(row.get("company_id"))
         except Unreadable:
@@ -141,9 +147,9 @@ def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming
 
 
 def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
-    """The company of each row, through the foreign key that the declaration names."""
+    """The company of each row, through the foreign key that the declaration names; nothing where there is but one."""
     name = resource_of(model).company
-    if name in {"", "key", "self"} or not batch:
+    if name in {"", "key", "self"} or not batch or scope.alone:
         return {}
     reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
     parent = cast("type[Mirror]", reference.related_model)
@@ -153,32 +159,52 @@ def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> 
     return {key: company for key, company in found.items() if company is not None}
 
 
+def _placed(
+    model: type[Mirror], batch: Sequence[Incoming], placed: Mapping[type[Mirror], Mapping[Any, int | None]]
+) -> dict[tuple[Any, ...], int]:
+    name = resource_of(model).company
+    if name in {"", "key", "self"}:
+        return {}
+    reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
+    known = placed.get(cast("type[Mirror]", reference.related_model), {})
+    found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
+    return {key: company for key, company in found.items() if company is not None}
+
+
 def quarantine(
     model: type[Mirror], unfit: Sequence[tuple[str, Unfit, Mapping[str, Any]]], *, at: datetime, using: str
 ) -> None:
+    """Remember rows that do not fit, in one statement however many there are; when each was first seen stays."""
+    if not unfit:
+        return
     label = model._meta.label_lower
-    for remote_id, error, row in unfit:
-        names = {str(name)[:100]: type(value).__name__ for name, value in list(row.items())[:MAX_NAMES]}
-        QuarantinedRow.objects.using(using).update_or_create(
+    entries = {
+        remote_id: QuarantinedRow(
             resource=label,
             remote_id=remote_id,
-            defaults={
-                "column": error.column[:100],
-                "code": error.code[:50],
-                "sentence": error.sentence[:500],
-                "names": names,
-                "last_seen_at": at,
-            },
+            column=error.column[:100],
+            code=error.code[:50],
+            sentence=error.sentence[:500],
+            names={str(name)[:100]: type(value).__name__ for name, value in list(row.items())[:MAX_NAMES]},
+            last_seen_at=at,
         )
+        for remote_id, error, row in unfit
+    }
+    has_targets = connections[using].features.supports_update_conflicts_with_target
+    QuarantinedRow.objects.using(using).bulk_create(
+        entries.values(),
+        batch_size=500,
+        update_conflicts=True,
+        update_fields=["column", "code", "sentence", "names", "last_seen_at"],
+        unique_fields=["resource", "remote_id"] if has_targets else None,
+    )
 
 
 def release(model: type[Mirror], keys: Iterable[tuple[Any, ...]], *, using: str) -> int:
     """Forget quarantined rows that fit by now."""
     entries = QuarantinedRow.objects.using(using).filter(resource=model._meta.label_lower)
-    held = dict(entries.values_list("remote_id", "pk"))
-    if not held:
-        return 0
-    fitting = [held[name] for name in (_joined(key) for key in keys) if name in held]
+    names = [_joined(key) for key in keys]
+    fitting = list(entries.filter(remote_id__in=names).values_list("pk", flat=True)) if names else []
     return entries.filter(pk__in=fitting).delete()[0] if fitting else 0
 
 
@@ -194,6 +220,11 @@ def _name_of(model: type[Mirror], row: Mapping[str, Any]) -> str:
         value = row.get(columns.get(name, name))
         parts.append(str(value) if isinstance(value, int | str) and str(value).strip() else "?")
     return "/".join(parts)[:100]
+
+
+@cache
+def _key_names(model: type[Mirror]) -> tuple[str, ...]:
+    return tuple(_attname(model, name) for name in resource_of(model).key)
 
 
 def _attname(model: type[Mirror], name: str) -> str:
