@@ -92,7 +92,8 @@ def _add_findings(run: SyncRun, scope: Scope, model: type[Mirror], notice: str) 
     violations = invariants.check(scope, model)
     if not (violations.count or notice):
         return
-    run.violations, run.violation_count, run.notice = violations.first, violations.count, notice[:500]
+    run.violations, run.violation_count = violations.first, violations.count
+    run.notice = "; ".join(filter(None, [notice, run.notice]))[:500]
     run.save(using=scope.using, update_fields=["violations", "violation_count", "notice"])
 
 
