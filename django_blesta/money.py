@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from django.utils import formats
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
+_PLACES: Final[Mapping[str, int]] = {
+    **dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+}
+"""Decimal places of the currencies that ISO 4217 gives other than two."""
+
 
 def written(amount: Decimal | None, currency: str = "") -> str:
     """`1,234.50 USD` in the active locale's digits and separators; nothing for None.
 
-    Zeros beyond the second place are dropped and no other digit is: what Blesta holds is shown, never rounded.
+    Zeros beyond the currency's places are dropped and no other digit is: what Blesta holds is shown, never rounded.
     """
     if amount is None:
         return ""
-    number = plain(amount, places=2)
+    number = plain(amount, places=_PLACES.get(currency, 2))
     return f"{number}{NO_BREAK_SPACE}{currency}" if currency else number
 
 

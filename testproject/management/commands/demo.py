@@ -95,6 +95,7 @@ class Command(BaseCommand):
         self.stdout.write(told if is_news else f"{told} Nothing was new.")
 
     def _tell(self, site: demo.Site, simulator: Simulator, person: str, *, wanted: int) -> None:
+        was_taken = wanted not in (0, site.port)
         logins = [("Staff", STAFF, "admin/django_blesta/status/", ""), ("Customer", CUSTOMER, "billing/", person)]
         lines = [
             "",
