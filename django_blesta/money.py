@@ -10,33 +10,15 @@ from django.utils import formats
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_PLACES: Final[Mapping[str, int]] = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
+# ISO 4217, where it says other than two.
+_CODES_BY_PLACES: Final[Mapping[int, str]] = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
-"""Decimal places of the currencies that ISO 4217 gives other than two."""
+_PLACES: Final[Mapping[str, int]] = {
+    code: places for places, codes in _CODES_BY_PLACES.items() for code in codes.split()
+}
 
 
 def written(amount: Decimal | None, currency: str = "") -> str:

@@ -100,11 +100,7 @@ class Command(BaseCommand):
         lines = [
             "",
             f"  {self.style.SUCCESS(site.url)}",
-            *(
-                [f"  Another program has port {wanted}, so this is port {site.port}."]
-                if 0 < wanted != site.port
-                else []
-            ),
+            *([f"  Another program has port {wanted}, so this is port {site.port}."] if was_taken else []),
             "",
             *(
                 f"  {who:<9} {f'{name} / {name}':<20} {site.url}{path:<28} {note}".rstrip()
