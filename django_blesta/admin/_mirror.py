@@ -40,6 +40,7 @@ else:
 BOOKKEEPING = ("gone_at", "unlisted_at", "fetched_at", "detail_fetched_at")
 HIDDEN = ("row_digest", "detail_digest", "fence", *BOOKKEEPING)
 RELATED_ROWS = 10
+EMPTY = "–"
 
 
 class ReadOnlyAdmin(_ModelAdmin):
@@ -49,7 +50,7 @@ class ReadOnlyAdmin(_ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     actions = None
-    empty_value_display = "–"
+    empty_value_display = EMPTY
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -280,7 +281,9 @@ class MirrorAdmin(ReadOnlyAdmin):
 
 def _column(show: Callable[[Any], Any], description: Any, ordering: str) -> Callable[[Any], Any]:
     def column(obj: Any) -> Any:
-        return show(obj)
+        shown = show(obj)
+        # A list writes the empty value for None, the page of one row writes "None".
+        return EMPTY if shown is None else shown
 
     return admin.display(description=description, ordering=ordering)(column)
 

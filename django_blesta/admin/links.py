@@ -131,11 +131,9 @@ class NamingChangeList(ChangeList):
 
 def linked_users(client: Client, request: HttpRequest, site: admin.AdminSite) -> dict[str, Any] | None:
     """What the page of a client shows of its users; None for staff who may not see links."""
-    if not site.is_registered(ClientLink):
+    if not may_see(ClientLink, site, request):
         return None
     face = site.get_model_admin(ClientLink)
-    if not face.has_view_permission(request):
-        return None
     links = ClientLink.objects.filter(using=DEFAULT_DB_ALIAS, client_id=client.pk).select_related("user", "linked_by")
     found = list(links.order_by("pk")[: RELATED_ROWS + 1])
     address = f"{site.name}:django_blesta_clientlink"
@@ -269,11 +267,10 @@ class ClientLinkAdmin(_ModelAdmin):
     ) -> tuple[QuerySet[ClientLink], bool]:
         """What is known of a client finds its links: a link itself holds nothing but the id."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        if not search_term.strip() or not self.admin_site.is_registered(Client):
+        # What one may not see one may not guess at either.
+        if not search_term.strip() or not may_see(Client, self.admin_site, request):
             return found, may_repeat
         face = self.admin_site.get_model_admin(Client)
-        if not face.has_view_permission(request):  # what one may not see one may not guess at either
-            return found, may_repeat
         for using in installations():
             clients, _repeats = face.get_search_results(request, Client.objects.using(using).order_by(), search_term)
             ids: Any = clients.values("pk")

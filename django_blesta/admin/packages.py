@@ -61,3 +61,4 @@ class PackageGroupAdmin(MirrorAdmin):
 class PackageGroupMemberAdmin(MirrorAdmin):
     list_display = ("row", "package_link", "package_group_link")
     search_fields = ("package__name", "package_group__name")
+    reads_in_list = ("package", "package_group")

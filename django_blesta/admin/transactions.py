@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
 from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, WordFilter
-from django_blesta.admin._mirror import MirrorAdmin, Related
+from django_blesta.admin._mirror import EMPTY, MirrorAdmin, Related
 from django_blesta.models import AppliedAmount, Transaction, TransactionType
 
 
@@ -37,13 +37,13 @@ class TransactionAdmin(MirrorAdmin):
     )
 
     @admin.display(description=_("credit left"))
-    def credit(self, obj: Transaction) -> str | None:
-        return None if obj.credit is None else money.written(obj.credit, obj.currency)
+    def credit(self, obj: Transaction) -> str:
+        return EMPTY if obj.credit is None else money.written(obj.credit, obj.currency)
 
 
 @admin.register(TransactionType)
 class TransactionTypeAdmin(MirrorAdmin):
-    list_display = ("row", "id", "name", "type")
+    list_display = ("row", "id", "name", "type_word")
     search_fields = ("name", "real_name")
 
 

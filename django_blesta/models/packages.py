@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from django_blesta import money
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField, TranslationsField
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
@@ -106,7 +107,7 @@ class PackagePricing(Mirror):
         ordering = ("package_id", "currency", "term", "id")
 
     def __str__(self) -> str:
-        return f"{self.price} {self.currency} / {self.term_label}"
+        return f"{money.written(self.price, self.currency)} / {self.term_label}"
 
     @property
     def term_label(self) -> str | Promise:
@@ -176,4 +177,8 @@ class PackageGroupMember(Mirror):
         constraints = [models.UniqueConstraint(fields=["package", "package_group"], name="blesta_package_member_key")]
 
     def __str__(self) -> str:
-        return f"{self.package_id} ∈ {self.package_group_id}"
+        """By name where both rows are at hand; a name is not worth a query for each row of a list."""
+        loaded = self._state.fields_cache
+        package, group = loaded.get("package"), loaded.get("package_group")
+        names = {"package": package or f"#{self.package_id}", "group": group or f"#{self.package_group_id}"}
+        return gettext("%(package)s in %(group)s") % names

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_blesta import money
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
 from django_blesta.models.clients import Client
 from django_blesta.models.invoices import Invoice
@@ -36,6 +37,10 @@ class TransactionType(Mirror):
 
     def __str__(self) -> str:
         return self.real_name or self.name or f"#{self.pk}"
+
+    @property
+    def type_label(self) -> str | Promise:
+        return label_for(self.type)
 
 
 class Transaction(Mirror):
@@ -147,4 +152,4 @@ class AppliedAmount(Mirror):
         constraints = [models.UniqueConstraint(fields=["transaction", "invoice"], name="blesta_applied_key")]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}".strip()
+        return money.written(self.amount, self.currency)

@@ -28,6 +28,8 @@ _WORDS: dict[str, str | Promise] = {
     "past_due": _("Past due"),
     "paid": _("Paid"),
     "cc": _("Card"),
+    "debit": _("Debit"),
+    "credit": _("Credit"),
     "ach": _("Bank account"),
     "other": _("Other"),
     "primary": _("Primary"),

@@ -116,60 +116,6 @@ def test_link_to_a_client_that_left_the_mirror_is_shown_as_missing(staff: Browse
         assert "#54321 (missing)" in staff.get(address).content.decode()
 
 
-def test_client_is_a_number_to_staff_who_may_not_see_clients(staff_with: Callable[..., Browser]) -> None:
-    person = rows.client(last_name="Lovelace")
-    rows.contact(person)
-    user = rows.linked_user(person, "jane")
-    link = ClientLink.objects.get()
-    blind, seeing = staff_with("view_clientlink", "add_clientlink"), staff_with("view_clientlink", "view_client")
-
-    for address in (LIST, f"{LIST}{link.pk}/change/"):
-        shown = blind.get(address).content.decode()
-        assert "Lovelace" not in shown
-        assert f"#{person.pk}" in shown
-        assert "Lovelace" in seeing.get(address).content.decode()
-    refused = blind.post(ADD, {"user": user.pk, "client": rows.client().pk}).content.decode()
-    assert f"#{person.pk}" in refused
-    assert "Lovelace" not in refused
-
-
-def act(browser: Browser, action: str, **more: str) -> str:
-    links = list(ClientLink.objects.values_list("pk", flat=True))
-    asked = {"action": action, "_selected_action": links, **more}
-    return browser.post(LIST, asked, follow=True).content.decode()
-
-
-def test_link_is_suspended_and_resumed_after_a_question(staff_with: Callable[..., Browser]) -> None:
-    person = rows.client()
-    user = rows.linked_user(person, "jane")
-    browser = staff_with("view_clientlink", "change_clientlink")
-
-    page = act(browser, "suspend")
-    assert "its user sees nothing of the client" in page
-    assert ClientLink.client_ids(user) == [person.pk]
-
-    assert "1 link was suspended." in act(browser, "suspend", post="yes")
-    assert ClientLink.client_ids(user) == []
-    assert "nothing to do" in act(browser, "suspend", post="yes")
-
-    assert "its user sees and changes" in act(browser, "resume")
-    assert ClientLink.client_ids(user) == []
-    assert "1 link was resumed." in act(browser, "resume", post="yes")
-    assert ClientLink.client_ids(user) == [person.pk]
-    assert LogEntry.objects.filter(object_id=str(ClientLink.objects.get().pk)).count() == 2
-
-
-@pytest.mark.parametrize("action", ["suspend", "delete_selected"])
-def test_link_is_not_touched_by_an_action_that_staff_may_not_take(
-    action: str, staff_with: Callable[..., Browser]
-) -> None:
-    user = rows.linked_user(rows.client())
-
-    act(staff_with("view_clientlink", "add_clientlink", "delete_clientlink"), action, post="yes")
-
-    assert len(ClientLink.client_ids(user)) == 1
-
-
 @pytest.mark.parametrize("term", ["C-77", "lovel", "Ada Lovelace", "engines", "ada@engines", "4711"])
 def test_link_is_found_by_what_is_known_of_its_client(term: str, staff: Browser) -> None:
     facts = {"id_code": "C-77", "last_name": "Lovelace", "company_name": "Engines", "email": "ada@engines.example"}
@@ -255,3 +201,57 @@ def test_client_page_takes_as_many_queries_when_many_users_speak_for_it(staff: B
         rows.linked_user(person)
 
     assert count() == few
+
+
+def test_client_is_a_number_to_staff_who_may_not_see_clients(staff_with: Callable[..., Browser]) -> None:
+    person = rows.client(last_name="Lovelace")
+    rows.contact(person)
+    user = rows.linked_user(person, "jane")
+    link = ClientLink.objects.get()
+    blind, seeing = staff_with("view_clientlink", "add_clientlink"), staff_with("view_clientlink", "view_client")
+
+    for address in (LIST, f"{LIST}{link.pk}/change/"):
+        shown = blind.get(address).content.decode()
+        assert "Lovelace" not in shown
+        assert f"#{person.pk}" in shown
+        assert "Lovelace" in seeing.get(address).content.decode()
+    refused = blind.post(ADD, {"user": user.pk, "client": rows.client().pk}).content.decode()
+    assert f"#{person.pk}" in refused
+    assert "Lovelace" not in refused
+
+
+def act(browser: Browser, action: str, **more: str) -> str:
+    links = list(ClientLink.objects.values_list("pk", flat=True))
+    asked = {"action": action, "_selected_action": links, **more}
+    return browser.post(LIST, asked, follow=True).content.decode()
+
+
+def test_link_is_suspended_and_resumed_after_a_question(staff_with: Callable[..., Browser]) -> None:
+    person = rows.client()
+    user = rows.linked_user(person, "jane")
+    browser = staff_with("view_clientlink", "change_clientlink")
+
+    page = act(browser, "suspend")
+    assert "its user sees nothing of the client" in page
+    assert ClientLink.client_ids(user) == [person.pk]
+
+    assert "1 link was suspended." in act(browser, "suspend", post="yes")
+    assert ClientLink.client_ids(user) == []
+    assert "nothing to do" in act(browser, "suspend", post="yes")
+
+    assert "its user sees and changes" in act(browser, "resume")
+    assert ClientLink.client_ids(user) == []
+    assert "1 link was resumed." in act(browser, "resume", post="yes")
+    assert ClientLink.client_ids(user) == [person.pk]
+    assert LogEntry.objects.filter(object_id=str(ClientLink.objects.get().pk)).count() == 2
+
+
+@pytest.mark.parametrize("action", ["suspend", "delete_selected"])
+def test_link_is_not_touched_by_an_action_that_staff_may_not_take(
+    action: str, staff_with: Callable[..., Browser]
+) -> None:
+    user = rows.linked_user(rows.client())
+
+    act(staff_with("view_clientlink", "add_clientlink", "delete_clientlink"), action, post="yes")
+
+    assert len(ClientLink.client_ids(user)) == 1

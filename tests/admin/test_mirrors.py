@@ -9,13 +9,27 @@ from decimal import Decimal
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.db.models import DecimalField
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from django_blesta.admin import MirrorAdmin
-from django_blesta.models import Client, ClientGroup, Invoice, Mirror, Package, Service, Transaction, mirrors
+from django_blesta.models import (
+    AppliedAmount,
+    Client,
+    ClientGroup,
+    Invoice,
+    Mirror,
+    Package,
+    PackageGroup,
+    PackageGroupMember,
+    PackagePricing,
+    Service,
+    Transaction,
+    mirrors,
+)
 from tests import rows
 
 MIRRORS = [model for model in mirrors() if model._meta.app_label == "django_blesta"]
@@ -64,6 +78,34 @@ def test_list_and_page_answer_when_rows_are_there(model: type[Mirror], staff: Br
     assert listed.status_code == shown.status_code == 200
     assert page_of(row) in listed.content.decode()
     assert 'name="_save"' not in shown.content.decode()
+
+
+@every_mirror
+def test_page_of_a_row_that_holds_nothing_has_one_sign_for_it(model: type[Mirror], staff: Browser) -> None:
+    numbers = {one.name: 0 for one in model._meta.concrete_fields if isinstance(one, DecimalField) and not one.null}
+
+    content = staff.get(page_of(rows.row(model, **numbers))).content.decode()
+
+    assert "–" in content
+    assert not re.search(r">\s*None\s*<", content)
+
+
+def test_member_of_a_group_is_named_by_both(staff: Browser) -> None:
+    package, group = rows.package(name="Starter"), rows.row(PackageGroup, name="Shared hosting")
+    member = rows.row(PackageGroupMember, package=package, package_group=group)
+
+    assert "Starter in Shared hosting" in staff.get(page_of(member)).content.decode()
+    assert "Starter in Shared hosting" in staff.get(list_of(PackageGroupMember)).content.decode()
+    alone = PackageGroupMember.objects.get()
+    with CaptureQueriesContext(connection) as captured:
+        assert str(alone) == f"#{package.pk} in #{group.pk}"
+    assert len(captured) == 0
+
+
+def test_price_is_titled_with_the_places_of_its_currency() -> None:
+    price = PackagePricing(price=Decimal("1500.0000"), currency="JPY", term=1, period="month")
+    assert str(price) == "1,500\N{NO-BREAK SPACE}JPY / 1 month"
+    assert str(AppliedAmount(amount=Decimal("9.9900"), currency="USD")) == "9.99\N{NO-BREAK SPACE}USD"
 
 
 @every_mirror

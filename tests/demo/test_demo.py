@@ -141,7 +141,7 @@ def test_demo_says_how_to_reach_everything_and_logs_no_request(folder: Path) -> 
         url, user, key = found.groups()
         headers = {"BLESTA-API-USER": user, "BLESTA-API-KEY": key}
         asked = Request(f"{url}clients/getListCount.json", headers=headers)  # noqa: S310  (our own simulator)
-        with build_opener().open(asked, timeout=PATIENCE) as answer:  # our own simulator
+        with build_opener().open(asked, timeout=PATIENCE) as answer:
             assert json.load(answer) == {"response": 12}
         desk = re.search(r"control desk is at (\S+)", demo.output)
         assert desk is not None

@@ -31,6 +31,21 @@ def test_amount_keeps_every_digit_and_at_least_two_places(amount: str, expected:
     assert written(Decimal(amount), "USD") == f"{expected}{SPACE}USD"
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        ("1500.0000", "JPY", "1,500"),
+        ("0.0000", "KRW", "0"),
+        ("1500.5000", "JPY", "1,500.5"),
+        ("12.5000", "KWD", "12.500"),
+        ("12.3456", "BHD", "12.3456"),
+        ("12.5000", "XYZ", "12.50"),
+    ],
+)
+def test_amount_has_the_places_of_its_currency_and_loses_no_digit(amount: str, currency: str, expected: str) -> None:
+    assert written(Decimal(amount), currency) == f"{expected}{SPACE}{currency}"
+
+
 def test_amount_is_written_in_the_locale() -> None:
     with translation.override("de"):
         assert written(Decimal("1234.5000"), "EUR") == f"1.234,50{SPACE}EUR"

@@ -95,15 +95,12 @@ class Command(BaseCommand):
         self.stdout.write(told if is_news else f"{told} Nothing was new.")
 
     def _tell(self, site: demo.Site, simulator: Simulator, person: str, *, wanted: int) -> None:
+        was_taken = wanted not in (0, site.port)
         logins = [("Staff", STAFF, "admin/django_blesta/status/", ""), ("Customer", CUSTOMER, "billing/", person)]
         lines = [
             "",
             f"  {self.style.SUCCESS(site.url)}",
-            *(
-                [f"  Another program has port {wanted}, so this is port {site.port}."]
-                if 0 < wanted != site.port
-                else []
-            ),
+            *([f"  Another program has port {wanted}, so this is port {site.port}."] if was_taken else []),
             "",
             *(
                 f"  {who:<9} {f'{name} / {name}':<20} {site.url}{path:<28} {note}".rstrip()
