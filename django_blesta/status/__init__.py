@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Count, Max
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -250,7 +251,7 @@ def _configuration(problems: tuple[conf.Problem, ...]) -> list[Trouble]:
 
 
 def _about_what_was_left_behind(resources: tuple[ResourceStatus, ...]) -> list[Trouble]:
-    labels = [one.label for one in resources if one.state == _State.RUNNING]
+    labels = [capfirst(one.label) for one in resources if one.state == _State.RUNNING]
     sentence = _("A sync was left behind by its process: %(resources)s.") % {"resources": ", ".join(labels) or "–"}
     advice = _(
         "“manage.py blesta_sync” goes on where it stopped; where Celery’s beat starts the task"
@@ -270,8 +271,8 @@ def _about_resources(
         if one.arrives_with or one.level is Level.GOOD:
             continue
         if one.state == _State.SUSPECT:
-            sentence = _("More of %(resource)s vanished than is believable. %(error)s")
-            facts = {"resource": one.label, "error": one.error}
+            sentence = _("%(resource)s: more rows vanished than is believable. %(error)s")
+            facts = {"resource": capfirst(one.label), "error": one.error}
             advice = _(
                 "Nothing was marked as gone. Look in Blesta whether they are there, and what the API user may see;"
                 " then run “manage.py blesta_sync” again."
@@ -279,22 +280,25 @@ def _about_resources(
             found.append(Trouble(Level.BAD, "suspect", (sentence % facts).strip(), advice, one.name))
         # While nothing can be reached, one sentence about the connection says it for all.
         elif one.state in (_State.FAILED, _State.PARTIAL) and connection.state is Connected.OK:
-            sentence = _("The last run over %(resource)s ended %(state)s: %(error)s")
-            facts = {"resource": one.label, "state": one.state_label, "error": one.error or "–"}
+            if one.state == _State.FAILED:
+                sentence = _("%(resource)s: the last run failed. %(error)s")
+            else:
+                sentence = _("%(resource)s: the last run could not read everything. %(error)s")
+            facts = {"resource": capfirst(one.label), "error": one.error}
             advice = _("What had been stored stays. The next run tries again; open the run for its figures.")
-            found.append(Trouble(Level.WARNING, "run-failed", sentence % facts, advice, one.name))
+            found.append(Trouble(Level.WARNING, "run-failed", (sentence % facts).strip(), advice, one.name))
         elif one.state == _State.INTERRUPTED:
-            sentence = _("The last run over %(resource)s was interrupted.") % {"resource": one.label}
+            sentence = _("%(resource)s: the last run was interrupted.") % {"resource": capfirst(one.label)}
             found.append(Trouble(Level.WARNING, "interrupted", sentence, _("Run “manage.py blesta_sync”."), one.name))
         elif one.state == _State.RUNNING and not left_behind and one.started_at and now - one.started_at > STUCK_AFTER:
-            sentence = _("A run over %(resource)s began %(time)s ago and has not ended.")
-            facts = {"resource": one.label, "time": timesince(one.started_at, now)}
+            sentence = _("%(resource)s: a run that began %(time)s ago has not ended.")
+            facts = {"resource": capfirst(one.label), "time": timesince(one.started_at, now)}
             advice = _("If no process is at work on it any more, start another: “manage.py blesta_sync”.")
             found.append(Trouble(Level.WARNING, "stuck", sentence % facts, advice, one.name))
         if one.late:
-            late.append(one.label)
+            late.append(capfirst(one.label))
     if late:
-        sentence = _("No recent complete run over: %(resources)s.") % {"resources": ", ".join(late)}
+        sentence = _("Not read completely of late: %(resources)s.") % {"resources": ", ".join(late)}
         advice = _("Rows of these may be older than they look. Check that the sync is started regularly.")
         found.append(Trouble(Level.WARNING, "late", sentence, advice))
     return found

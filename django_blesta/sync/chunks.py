@@ -25,7 +25,7 @@ from django_blesta.sync.leases import Claim, Vigil, turn_for
 from django_blesta.sync.plan import Scope
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.seen import Identity, packed
-from django_blesta.sync.store import Tally, store
+from django_blesta.sync.store import Tally, mark_gone, store
 
 Kind = SyncChunk.Kind
 PAGES_A_BATCH = 25
@@ -297,9 +297,16 @@ class Worker:
         """Only rows that nothing fetched later; a refresh that saw one meanwhile holds a higher fence."""
         if not ids:
             return
-        going = self._named(ids).filter(fence__lte=sent.fence, gone_at__isnull=True)
-        gone = going.update(gone_at=sent.before, fence=sent.fence)
-        SyncRun.objects.using(self.scope.using).filter(pk=self.run.pk).update(gone=F("gone") + gone)
+        gone = mark_gone(
+            self.model,
+            list(self._named(ids).filter(gone_at__isnull=True).values_list("pk", flat=True)),
+            fence=sent.fence,
+            at=sent.before,
+            using=self.scope.using,
+            cause=self.run.cause,
+            run_id=self.run.pk,
+        )
+        SyncRun.objects.using(self.scope.using).filter(pk=self.run.pk).update(gone=F("gone") + len(gone))
         reached("gone-marked")
 
     # --- what all kinds share ------------------------------------------------------------------------------
@@ -309,7 +316,16 @@ class Worker:
 
     def _put(self, mapped: Mapped, fence: int, before: datetime, *, confirming: bool = False) -> Tally:
         using = self.scope.using
-        tally = store(self.model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=confirming)
+        tally = store(
+            self.model,
+            mapped.incoming,
+            fence=fence,
+            fetched_at=before,
+            using=using,
+            confirming=confirming,
+            cause=self.run.cause,
+            run_id=self.run.pk,
+        )
         reached("chunk-stored")
         refused: list[tuple[str, Unfit, Mapping[str, Any]]] = [
             ("/".join(map(str, row.key)), Unfit("", "refused", f"The database refused the row ({complaint})."), {})

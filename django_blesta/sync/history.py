@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.utils import timezone
 
 from django_blesta import conf
-from django_blesta.models import Change, Mirror, TranslationsField
+from django_blesta.models import Change, Mirror, SyncRun, TranslationsField
 from django_blesta.sync.statements import append
 
 PERSONAL = frozenset(
@@ -119,6 +119,23 @@ def _text(value: Any) -> str | None:
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return str(value)
+
+
+def prune_runs(using: str = DEFAULT_DB_ALIAS, *, now: datetime | None = None) -> int:
+    """Delete runs older than HISTORY_DAYS, but for the last complete one of each resource; return how many."""
+    days = conf.installation(using).history_days
+    if days is None:
+        return 0
+    runs = SyncRun.objects.using(using)
+    complete = runs.filter(state=SyncRun.State.COMPLETE).order_by().values("resource", "company_id")
+    kept = list(complete.annotate(last=models.Max("pk")).values_list("last", flat=True))
+    old = runs.filter(started_at__lt=(now or timezone.now()) - timedelta(days=max(days, 1))).exclude(pk__in=kept)
+    old = old.exclude(state=SyncRun.State.RUNNING)
+    deleted = 0
+    while pks := list(old.order_by("pk").values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+        runs.filter(pk__in=pks).delete()
+        deleted += len(pks)
+    return deleted
 
 
 def prune_history(using: str = DEFAULT_DB_ALIAS, *, now: datetime | None = None) -> int:

@@ -100,3 +100,9 @@ def judge(known: Known | None, incoming: Incoming, fetch: Fetch) -> Verdict:
     if fetch.confirming or known.refresh_fence > known.fence or (whole and known.detail_is_due):
         return Verdict.TOUCHED
     return Verdict.SAME
+
+
+def is_first_sight(known: Known | None, incoming: Incoming, attname: str) -> bool:
+    """A column of the detail tier that no `get` has brought yet was empty because nobody knew, not because it was."""
+    is_detail = incoming.whole and incoming.detail is not None and attname in incoming.detail.values
+    return is_detail and (known is None or known.detail_digest is None)

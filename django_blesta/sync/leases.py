@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,10 +49,10 @@ def _until(using: str) -> Any:
 
 
 def acquire(holder: str, using: str, name: str = SYNC) -> None:
-    """Take the lease, or raise `AlreadyRunning`; the same holder may take it again (a task that was redelivered)."""
+    """Take the lease, or raise `AlreadyRunning`."""
     leases = Lease.objects.using(using)
     leases.get_or_create(name=name)
-    free = Q(until__isnull=True) | Q(until__lt=Now()) | Q(holder=holder)
+    free = Q(until__isnull=True) | Q(until__lt=Now())
     if leases.filter(free, name=name).update(holder=holder, until=_until(using), since=Now()):
         return
     held = leases.get(name=name)
@@ -74,10 +75,12 @@ def release(holder: str, using: str, name: str = SYNC) -> None:
 
 
 @contextmanager
-def leased(holder: str, using: str) -> Iterator[None]:
+def leased(using: str) -> Iterator[str]:
+    """Hold the lease on the sync, as a holder that is like no other: a task that is delivered twice at once is two."""
+    holder = f"{os.getpid()}:{uuid.uuid4()}"
     acquire(holder, using)
     try:
-        yield
+        yield holder
     finally:
         release(holder, using)
 

@@ -87,13 +87,14 @@ class Pass:
     """One resource of one company, from plan to end.
 
     `details` and `scoped` say whether to go beyond the row tier: one `get` per changed row, one listing per parent.
-    `helpers` names the task by which other workers are told of it. `failure` is what befell the run and may befall
-    the next one too.
+    `holder` has the lease on the sync; `helpers` names the task by which other workers are told of it. `failure` is
+    what befell the run and may befall the next one too.
     """
 
     model: type[Mirror]
     scope: Scope
     batch: uuid.UUID
+    holder: str
     cause: str
     details: bool = True
     page_size: int = 0
@@ -129,7 +130,7 @@ class Pass:
         return run
 
     def _keep_lease(self) -> None:
-        renew(str(self.batch), self.scope.using)
+        renew(self.holder, self.scope.using)
 
     def _call_helpers(self, run: SyncRun) -> None:
         if not self.helpers:

@@ -19,7 +19,7 @@ from django_blesta import signals
 from django_blesta.models import Mirror
 from django_blesta.resources import resource_of
 from django_blesta.sync import history
-from django_blesta.sync.incoming import Fetch, Incoming, Known, Tally, Verdict, judge
+from django_blesta.sync.incoming import Fetch, Incoming, Known, Tally, Verdict, is_first_sight, judge
 from django_blesta.sync.statements import Upsert, attempt, look, upsert
 
 __all__ = ["Incoming", "Tally", "mark_gone", "remove_rows", "store"]
@@ -151,7 +151,10 @@ def _write(
             changed.append(incoming)
             if wants_before:
                 found = history.difference(model, before, {**incoming.values(), "gone_at": None})
-                changes.append((incoming.key, found))
+                seen_before = {
+                    name: texts for name, texts in found.items() if not is_first_sight(known, incoming, name)
+                }
+                changes.append((incoming.key, seen_before))
                 stored |= {incoming.key: Stored(incoming, False, set(found))} if is_noted else {}
             if known is not None and known.detail_digest != incoming.detail_digest:
                 families.append(incoming)

@@ -279,7 +279,7 @@ def test_run_that_nobody_works_on_is_a_trouble_at_once(age: timedelta, until: ti
     (trouble,) = snapshot().troubles
 
     assert (trouble.level, trouble.code) == (Level.WARNING, "left-behind")
-    assert "clients" in trouble.sentence
+    assert "Clients" in trouble.sentence
     assert "blesta_sync" in trouble.advice
     assert "django_blesta.sweep" in trouble.advice
 

@@ -9,10 +9,21 @@ from typing import Any
 import pytest
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from django_blesta.models import Change, Client, ContactNumber, Currency, Invoice, InvoiceLine, Package, Transaction
+from django_blesta.models import (
+    Change,
+    Client,
+    ContactNumber,
+    Currency,
+    Invoice,
+    InvoiceLine,
+    Package,
+    SyncRun,
+    Transaction,
+)
 from django_blesta.resources import Converted
-from django_blesta.sync.history import PRUNED_AT_ONCE, personal_columns, prune_history
+from django_blesta.sync.history import PRUNED_AT_ONCE, personal_columns, prune_history, prune_runs
 from django_blesta.sync.store import Incoming, mark_gone, remove_rows, store
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +225,13 @@ def test_pruning_deletes_in_bounded_batches():
     with CaptureQueriesContext(connection) as queries:
         assert prune_history(now=NOON) == len(rows)
     assert len([q for q in queries if q["sql"].startswith("DELETE")]) >= 3
+
+
+def test_old_runs_are_forgotten_but_the_last_complete_one_of_each_resource():
+    now = timezone.now()
+    ages = [(400, "complete"), (300, "complete"), (200, "failed"), (10, "failed"), (500, "running")]
+    for days, state in ages:
+        at = now - timedelta(days=days)
+        SyncRun.objects.create(resource="django_blesta.client", company_id=1, cause="t", state=state, started_at=at)
+    assert prune_runs(now=now) == 2
+    assert sorted((now - run.started_at).days for run in SyncRun.objects.all()) == [10, 300, 500]

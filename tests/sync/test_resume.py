@@ -31,8 +31,8 @@ from tests.sync.meddling import add_invoices
 
 State = SyncRun.State
 NAMES = [name for name in _checkpoint.NAMES if name != "row-fetched"]
-#: The first time, and later ones; more of them in `make faults`.
-TIMES = [int(times) for times in os.environ.get("BLESTA_FAULT_KILLS", "1,4").split(",")]
+#: When the place is reached for the so manieth time; more of them in `make faults`.
+TIMES = [int(times) for times in os.environ.get("BLESTA_FAULT_KILLS", "3").split(",")]
 #: What no run reaches so often; the second sync below has one or two rows to mark.
 RARE = {"gone-marked": 1, "settle-planned": 2}
 MIRRORS = (Client, Contact, User, Invoice, Transaction, AppliedAmount)

@@ -83,8 +83,8 @@ class Application:
 
     def handle(self, request: Request) -> Response:
         path, _, query = request.target.partition("?")
-        if _CONTROL in path and "/api/" not in path:
-            return self._control.handle(request, path.partition(_CONTROL)[2])
+        if _CONTROL in f"{path}/" and "/api/" not in path:
+            return self._control.handle(request, f"{path}/".partition(_CONTROL)[2])
         target = read_target(unquote(path, errors="replace"))
         if target is None:
             return Response(404, b"<html><body><h1>Page Not Found</h1></body></html>", HTML)
