@@ -38,7 +38,7 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 BOOKKEEPING = ("gone_at", "unlisted_at", "fetched_at", "detail_fetched_at")
-HIDDEN = ("row_digest", "detail_digest", "fence", *BOOKKEEPING)
+HIDDEN = ("row_digest", "detail_digest", "fence", "refresh_fence", *BOOKKEEPING)
 RELATED_ROWS = 10
 EMPTY = "–"
 

@@ -7,91 +7,27 @@ locked, in key order, judged again and written, together with their children and
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from functools import cache, partial
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from django.db import DataError, IntegrityError, OperationalError, models, transaction
 
 from django_blesta import signals
 from django_blesta.models import Mirror
-from django_blesta.resources import Converted, resource_of
+from django_blesta.resources import resource_of
 from django_blesta.sync import history
+from django_blesta.sync.incoming import Fetch, Incoming, Known, Tally, Verdict, is_first_sight, judge
 from django_blesta.sync.statements import Upsert, attempt, look, upsert
+
+__all__ = ["Incoming", "Tally", "mark_gone", "remove_rows", "store"]
 
 # What a database or its driver says of one row's values. MariaDB's two for text and dates that a column cannot hold
 # arrive as OperationalError, by number.
 REFUSALS = (DataError, IntegrityError, UnicodeEncodeError, OverflowError, ArithmeticError)
 REFUSAL_NUMBERS = {1366, 1292}
-
-
-@dataclass(slots=True)
-class Incoming:
-    """A row on its way in: `key` in the order of the declaration's key; `whole` when it came from a single `get`."""
-
-    key: tuple[Any, ...]
-    row: Converted
-    company_id: int | None
-    whole: bool = False
-    detail: Converted | None = None
-    detail_digest: int | None = None
-    children: dict[str, list[Incoming]] = field(default_factory=dict)
-
-    def values(self) -> dict[str, Any]:
-        """The columns that this payload carried, and the company."""
-        carried = self.row.values
-        if self.whole and self.detail:
-            carried = carried | self.detail.values
-        return {**carried, "company_id": self.company_id}
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of a batch. `refused` holds rows that the database would not take, with its complaint's class."""
-
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    stale: int = 0
-    removed: int = 0
-    refused: list[tuple[Incoming, str]] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        self.created += other.created
-        self.changed += other.changed
-        self.unchanged += other.unchanged
-        self.stale += other.stale
-        self.removed += other.removed
-        self.refused.extend(other.refused)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """The one request, or window of requests, that brought a batch."""
-
-    fence: int
-    confirming: bool
-    occasion: history.Occasion
-
-    @property
-    def using(self) -> str:
-        return self.occasion.using
-
-
-class Known(NamedTuple):
-    """What the mirror holds of a row, as far as judging needs it."""
-
-    row_digest: int
-    detail_digest: int | None
-    fence: int
-    refresh_fence: int
-    company_id: int | None
-    is_gone: bool
-    detail_is_due: bool
-
 
 LOOKED_AT = (
     "row_digest",
@@ -103,14 +39,6 @@ LOOKED_AT = (
     "{detail_fetched_at} IS NULL OR {detail_fetched_at} < {fetched_at}",
 )
 LOCKED = (*LOOKED_AT[:5], "gone_at", "fetched_at", "detail_fetched_at")
-
-
-class Verdict(Enum):
-    NEW = "new"
-    CHANGED = "changed"
-    TOUCHED = "touched"  # unchanged, and yet its fence must rise
-    SAME = "same"
-    STALE = "stale"
 
 
 @dataclass(slots=True)
@@ -176,7 +104,7 @@ def _sift(model: type[Mirror], batch: Sequence[Incoming], fetch: Fetch, tally: T
     wanted = []
     for incoming in batch:
         known = held.get(incoming.key)
-        verdict = _judge(known, incoming, fetch)
+        verdict = judge(known, incoming, fetch)
         if verdict is Verdict.SAME:
             tally.unchanged += 1
         elif verdict is Verdict.STALE:
@@ -184,30 +112,6 @@ def _sift(model: type[Mirror], batch: Sequence[Incoming], fetch: Fetch, tally: T
         else:
             wanted.append((incoming, known is not None))
     return _in_order(wanted)
-
-
-def _judge(known: Known | None, incoming: Incoming, fetch: Fetch) -> Verdict:
-    if known is None:
-        return Verdict.NEW
-    if known.fence > fetch.fence:
-        return Verdict.STALE
-    whole = incoming.whole
-    if (
-        known.row_digest != incoming.row.digest
-        or known.company_id != incoming.company_id
-        or known.is_gone
-        or (whole and known.detail_digest != incoming.detail_digest)
-    ):
-        return Verdict.CHANGED
-    if fetch.confirming or known.refresh_fence > known.fence or (whole and known.detail_is_due):
-        return Verdict.TOUCHED
-    return Verdict.SAME
-
-
-def _is_first_sight(known: Known | None, incoming: Incoming, attname: str) -> bool:
-    """A column of the detail tier that no `get` has brought yet was empty because nobody knew, not because it was."""
-    is_detail = incoming.whole and incoming.detail is not None and attname in incoming.detail.values
-    return is_detail and (known is None or known.detail_digest is None)
 
 
 def _in_order(wanted: list[tuple[Incoming, bool]]) -> list[tuple[Incoming, bool]]:
@@ -238,7 +142,7 @@ def _write(
     changes: list[tuple[tuple[Any, ...], Mapping[str, tuple[str | None, str | None]]]] = []
     for incoming, _ in wanted:
         known, before = locked.get(incoming.key, (None, {}))
-        verdict = _judge(known, incoming, fetch)
+        verdict = judge(known, incoming, fetch)
         if verdict is Verdict.NEW:
             fresh.append(incoming)
         elif verdict is Verdict.STALE:
@@ -248,7 +152,7 @@ def _write(
             if wants_before:
                 found = history.difference(model, before, {**incoming.values(), "gone_at": None})
                 seen_before = {
-                    name: texts for name, texts in found.items() if not _is_first_sight(known, incoming, name)
+                    name: texts for name, texts in found.items() if not is_first_sight(known, incoming, name)
                 }
                 changes.append((incoming.key, seen_before))
                 stored |= {incoming.key: Stored(incoming, False, set(found))} if is_noted else {}
@@ -416,6 +320,23 @@ def mark_gone(
         return list(found)
 
     return attempt(mark, using=using) if pks else []
+
+
+def remove_rows(
+    model: type[Mirror], pks: Collection[Any], *, at: datetime, using: str, cause: str = "", run_id: int | None = None
+) -> int:
+    """Delete rows that come as a set with their parent and that it no longer has; return how many were there."""
+    key = _form(model).key_names
+    occasion = history.Occasion(at, using, cause, run_id)
+
+    def remove() -> int:
+        rows = model._base_manager.using(using).filter(pk__in=pks)
+        found = {pk: tuple(parts) for pk, *parts in rows.order_by(*key).select_for_update().values_list("pk", *key)}
+        deleted = rows.delete()[0] if found else 0
+        _record_gone(model, found, occasion)
+        return deleted
+
+    return attempt(remove, using=using) if pks else 0
 
 
 def _record_gone(model: type[Mirror], rows: Mapping[Any, tuple[Any, ...]], occasion: history.Occasion) -> None:

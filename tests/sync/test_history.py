@@ -24,7 +24,7 @@ from django_blesta.models import (
 )
 from django_blesta.resources import Converted
 from django_blesta.sync.history import PRUNED_AT_ONCE, personal_columns, prune_history, prune_runs
-from django_blesta.sync.store import Incoming, mark_gone, store
+from django_blesta.sync.store import Incoming, mark_gone, remove_rows, store
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +149,13 @@ def test_a_child_that_its_parent_no_longer_has_is_recorded_and_a_new_one_is_not(
     put(Invoice, invoice(lines={1: "Hosting", 3: "setup"}), fence=11, at=LATER)
     assert changes(InvoiceLine) == [("1", "description", None, None), ("2", "gone_at", None, LATER.isoformat())]
     assert changes(Invoice) == []
+
+
+def test_rows_that_are_removed_with_their_set_are_recorded():
+    put(Client, client(1, status="a"), client(2, status="a"))
+    assert remove_rows(Client, [2, 9], at=LATER, using="default", cause="sync", run_id=3) == 1
+    assert changes() == [("2", "gone_at", None, LATER.isoformat())]
+    assert list(Client.objects.values_list("pk", flat=True)) == [1]
 
 
 def test_a_row_without_an_id_is_named_by_its_key():
