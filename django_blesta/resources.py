@@ -149,7 +149,7 @@ class Tier:
         self._columns = tuple(_column(model, ours, theirs) for ours, theirs in tier.columns.items())
         self.attnames = tuple(column.attname for column in self._columns)
         # An upgrade that maps a column differently must rewrite rows whose remote side did not change.
-        classes = [type(_field(model, ours)).__name__ for ours in tier.columns]
+        classes = [_kind_of(_field(model, ours)) for ours in tier.columns]
         declaration = (model._meta.label, list(tier.columns.items()), classes, list(tier.children.items()))
         self._salt = blake2b(repr(declaration).encode(), digest_size=8).digest()
 
@@ -191,6 +191,11 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     if not isinstance(found, models.Field):
         raise TypeError(f"{model._meta.label}.{name} is not a column.")
     return found
+
+
+def _kind_of(target: models.Field[Any, Any]) -> str:
+    """The field's class, with the allow-list of one that has such."""
+    return " ".join([type(target).__name__, *getattr(target, "allowed", ())])
 
 
 def _column(model: type[models.Model], ours: str, theirs: str) -> _Column:

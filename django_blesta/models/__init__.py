@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django_blesta.models.accounts import BankAccount, CardAccount
 from django_blesta.models.base import (
+    AllowedMapField,
     CountryField,
     Mirror,
     MirrorForeignKey,
@@ -12,11 +14,22 @@ from django_blesta.models.base import (
     mirror_named,
     mirrors,
 )
-from django_blesta.models.clients import Client, ClientGroup, ClientLink, Contact, ContactNumber, ContactType, User
+from django_blesta.models.clients import (
+    Client,
+    ClientGroup,
+    ClientLink,
+    Contact,
+    ContactNumber,
+    ContactPermission,
+    ContactType,
+    User,
+)
 from django_blesta.models.companies import Company, Currency
-from django_blesta.models.invoices import Invoice, InvoiceLine
+from django_blesta.models.invoices import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax
 from django_blesta.models.journal import Operation
 from django_blesta.models.packages import Package, PackageGroup, PackageGroupMember, PackagePricing
+from django_blesta.models.quotations import Quotation, QuotationLine
+from django_blesta.models.recurring import RecurringInvoice, RecurringInvoiceLine
 from django_blesta.models.runs import (
     Certificate,
     Change,
@@ -29,26 +42,35 @@ from django_blesta.models.runs import (
     SyncScope,
 )
 from django_blesta.models.services import Service
+from django_blesta.models.staff import ClientNote, Staff
 from django_blesta.models.status import Status
+from django_blesta.models.taxes import Tax
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
 
 __all__ = [
+    "AllowedMapField",
     "AppliedAmount",
+    "BankAccount",
+    "CardAccount",
     "Certificate",
     "Change",
     "Client",
     "ClientGroup",
     "ClientLink",
+    "ClientNote",
     "Company",
     "Contact",
     "ContactNumber",
+    "ContactPermission",
     "ContactType",
     "CountryField",
     "Currency",
     "FenceCounter",
     "IdentityMark",
     "Invoice",
+    "InvoiceDelivery",
     "InvoiceLine",
+    "InvoiceTax",
     "Lease",
     "Mirror",
     "MirrorForeignKey",
@@ -60,11 +82,17 @@ __all__ = [
     "PackageGroupMember",
     "PackagePricing",
     "QuarantinedRow",
+    "Quotation",
+    "QuotationLine",
+    "RecurringInvoice",
+    "RecurringInvoiceLine",
     "Service",
+    "Staff",
     "Status",
     "SyncChunk",
     "SyncRun",
     "SyncScope",
+    "Tax",
     "Transaction",
     "TransactionType",
     "TranslationsField",

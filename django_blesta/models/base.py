@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from django.apps import apps
@@ -87,6 +88,46 @@ class TranslationsField(models.JSONField):
             raise Unreadable("not-a-list", "Translations are expected as a list of maps.")
         pairs = {text_from(e.get("lang") or ""): text_from(e.get(self.key) or "") for e in entries}
         return dict(sorted(pairs.items()))
+
+
+class AllowedMapField(models.JSONField):
+    """A map of which only the keys on an allow-list are kept, as text: the rest may be secrets (reference 6.1).
+
+    Blesta writes such maps as `{key: value}` or as a list of `{"key": …, "value": …, "encrypted": …}`; an entry that
+    says it is encrypted is dropped whatever its key.
+    """
+
+    def __init__(self, *arguments: Any, allowed: Iterable[str] = (), **options: Any) -> None:
+        self.allowed = tuple(sorted(allowed))
+        options.setdefault("default", dict)
+        options.setdefault("blank", True)
+        super().__init__(*arguments, **options)
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, arguments, options = super().deconstruct()
+        return name, path, list(arguments), options
+
+    def from_blesta(self, value: Any) -> dict[str, str]:
+        if not value:
+            return {}
+        kept: dict[str, str] = {}
+        for key, entry in _entries(value):
+            if key in self.allowed and not isinstance(entry, dict | list):
+                kept[key] = text_from(entry)
+        return dict(sorted(kept.items()))
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Key and value of each entry that is not encrypted."""
+    if isinstance(value, dict) and not all(isinstance(entry, dict) and "key" in entry for entry in value.values()):
+        yield from value.items()
+        return
+    entries = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Unreadable("not-a-map", "A map, or a list of keys and values, was expected.")
+    for entry in entries:
+        if entry.get("encrypted") in (None, False, 0, "0", ""):
+            yield str(entry.get("key", "")), entry.get("value")
 
 
 class _MissingParentIsNone(_Descriptor):

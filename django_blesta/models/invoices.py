@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
 from django_blesta.models.clients import Client
 from django_blesta.models.services import Service
+from django_blesta.models.taxes import Tax
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
 
@@ -52,7 +53,11 @@ class Invoice(Mirror):
             closed_at="date_closed",
             autodebit_at="date_autodebit",
         ),
-        detail=mapped("note_public", "note_private", children={"lines": "line_items"}),
+        detail=mapped(
+            "note_public",
+            "note_private",
+            children={"lines": "line_items", "taxes": "taxes", "deliveries": "delivery"},
+        ),
         listing=Call("getList", {"status": "all"}, order_by="id", order_by_qualified="invoices.id"),
         count=Call("getListCount", {"status": "all"}),
         get=Call("get", key="invoice_id"),
@@ -103,11 +108,15 @@ class InvoiceLine(Mirror):
     description = models.TextField(_("description"), blank=True)
     qty = models.DecimalField(_("quantity"), max_digits=19, decimal_places=4)
     amount = MoneyField(_("unit cost"))
+    subtotal = MoneyField(_("subtotal"), null=True, blank=True)
+    total = MoneyField(_("total"), null=True, blank=True)
     position = models.IntegerField(_("position"), default=0)
 
     resource = Resource(
         remote="Invoices",
-        fields=mapped("id", "description", "qty", "amount", service="service_id", position="order"),
+        fields=mapped(
+            "id", "description", "qty", "amount", "subtotal", "total", service="service_id", position="order"
+        ),
         embedded_in="Invoice.lines",
         company="invoice",
     )
@@ -119,3 +128,65 @@ class InvoiceLine(Mirror):
 
     def __str__(self) -> str:
         return self.description
+
+
+class InvoiceTax(Mirror):
+    """One tax of an invoice with its sum, as Blesta added it up; the tax itself may have changed since."""
+
+    client_path = "invoice__client"
+
+    id = models.BigAutoField(primary_key=True)
+    invoice = MirrorForeignKey(Invoice, related_name="taxes", verbose_name=_("invoice"))
+    tax = MirrorForeignKey(Tax, related_name="invoice_taxes", verbose_name=_("tax"))
+    level = models.IntegerField(_("level"), default=1)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    rate = models.DecimalField(_("rate"), max_digits=19, decimal_places=4, null=True, blank=True)
+    type = models.CharField(_("type"), max_length=32, blank=True)
+    total = MoneyField(_("total"), null=True, blank=True)
+
+    resource = Resource(
+        remote="Invoices",
+        fields=mapped("level", "name", "type", tax="id", rate="amount", total="tax_total"),
+        embedded_in="Invoice.taxes",
+        key=("invoice", "tax"),
+        company="invoice",
+    )
+
+    class Meta:
+        verbose_name = _("invoice tax")
+        verbose_name_plural = _("invoice taxes")
+        ordering = ("invoice_id", "level", "tax_id")
+        constraints = [models.UniqueConstraint(fields=["invoice", "tax"], name="blesta_invoice_tax_key")]
+
+    def __str__(self) -> str:
+        return self.name or f"#{self.tax_id}"
+
+    @property
+    def type_label(self) -> str | Promise:
+        return label_for(self.type)
+
+
+class InvoiceDelivery(Mirror):
+    """A way in which an invoice is to reach the client; without `sent_at` it still waits for Blesta's cron."""
+
+    client_path = "invoice__client"
+
+    id = models.BigIntegerField(_("id"), primary_key=True)
+    invoice = MirrorForeignKey(Invoice, related_name="deliveries", verbose_name=_("invoice"))
+    method = models.CharField(_("method"), max_length=64, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+
+    resource = Resource(
+        remote="Invoices",
+        fields=mapped("id", "method", sent_at="date_sent"),
+        embedded_in="Invoice.deliveries",
+        company="invoice",
+    )
+
+    class Meta:
+        verbose_name = _("invoice delivery")
+        verbose_name_plural = _("invoice deliveries")
+        ordering = ("invoice_id", "id")
+
+    def __str__(self) -> str:
+        return self.method or f"#{self.pk}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField, TranslationsField
-from django_blesta.models.words import label_for
+from django_blesta.models.words import label_for, term_label
 from django_blesta.resources import Call, Resource, mapped
 
 
@@ -110,16 +109,7 @@ class PackagePricing(Mirror):
 
     @property
     def term_label(self) -> str | Promise:
-        if self.period == "onetime" or not self.term:
-            return label_for("onetime")
-        units = {
-            "day": ngettext("%(count)d day", "%(count)d days", self.term),
-            "week": ngettext("%(count)d week", "%(count)d weeks", self.term),
-            "month": ngettext("%(count)d month", "%(count)d months", self.term),
-            "year": ngettext("%(count)d year", "%(count)d years", self.term),
-        }
-        pattern = units.get(self.period)
-        return pattern % {"count": self.term} if pattern else f"{self.term} {self.period}"
+        return term_label(self.term, self.period)
 
 
 class PackageGroup(Mirror):

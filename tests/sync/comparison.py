@@ -45,8 +45,48 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "client_group_id": "client_group_id",
             "contact_id": "contact_id",
             "status": "status",
+            "primary_account_id": "primary_account_id",
+            "primary_account_type": "primary_account_type",
             **ADDRESS,
         },
+    ),
+    "client_notes": (
+        models.ClientNote,
+        {
+            "id": "pk",
+            "client_id": "client_id",
+            "staff_id": "staff_id",
+            "title": "title",
+            "description": "description",
+            "stickied": "stickied",
+            "date_added": "added_at",
+            "date_updated": "updated_at",
+        },
+    ),
+    "staff": (
+        models.Staff,
+        {
+            "id": "pk",
+            "user_id": "user_id",
+            "first_name": "first_name",
+            "last_name": "last_name",
+            "status": "status",
+        },
+    ),
+    "accounts_cc": (
+        models.CardAccount,
+        {
+            "id": "pk",
+            "contact_id": "contact_id",
+            "type": "type",
+            "last4": "last_four",
+            "expiration": "expires",
+            "status": "status",
+        },
+    ),
+    "accounts_ach": (
+        models.BankAccount,
+        {"id": "pk", "contact_id": "contact_id", "type": "type", "last4": "last_four", "status": "status"},
     ),
     "contacts": (
         models.Contact,
@@ -171,6 +211,55 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "qty": "qty",
             "amount": "amount",
             "order": "position",
+            "subtotal": "subtotal",
+            "total": "total",
+        },
+    ),
+    "recurring_invoices": (
+        models.RecurringInvoice,
+        {
+            "id": "pk",
+            "client_id": "client_id",
+            "term": "term",
+            "period": "period",
+            "duration": "duration",
+            "currency": "currency",
+            "date_renews": "renews_at",
+            "date_last_renewed": "last_renewed_at",
+            "note_public": "note_public",
+            "note_private": "note_private",
+        },
+    ),
+    "quotations": (
+        models.Quotation,
+        {
+            "id": "pk",
+            "id_code": "id_code",
+            "client_id": "client_id",
+            "staff_id": "staff_id",
+            "title": "title",
+            "status": "status",
+            "currency": "currency",
+            "subtotal": "subtotal",
+            "total": "total",
+            "date_created": "created_at",
+            "date_expires": "expires_at",
+            "notes": "note_public",
+            "private_notes": "note_private",
+        },
+    ),
+    "taxes": (
+        models.Tax,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "level": "level",
+            "name": "name",
+            "amount": "rate",
+            "type": "type",
+            "country": "country",
+            "state": "state",
+            "status": "status",
         },
     ),
     "transaction_types": (
@@ -218,6 +307,29 @@ NATURAL: dict[str, tuple[type[models.Mirror], tuple[str, ...], dict[str, str]]] 
         {"applied_amount": "amount", "applied_date": "applied_at"},
     ),
 }
+# Children that have no rows of their own to ask for: (parent's name, its key) -> (model, our parent column, columns).
+INSIDE: dict[tuple[str, str], tuple[type[models.Mirror], str, dict[str, str]]] = {
+    ("invoices", "taxes"): (
+        models.InvoiceTax,
+        "invoice_id",
+        {"id": "tax_id", "level": "level", "name": "name", "amount": "rate", "type": "type", "tax_total": "total"},
+    ),
+    ("invoices", "delivery"): (
+        models.InvoiceDelivery,
+        "invoice_id",
+        {"id": "pk", "method": "method", "date_sent": "sent_at"},
+    ),
+    ("recurring_invoices", "line_items"): (
+        models.RecurringInvoiceLine,
+        "recurring_invoice_id",
+        {"id": "pk", "description": "description", "qty": "qty", "amount": "amount", "order": "position"},
+    ),
+    ("quotations", "line_items"): (
+        models.QuotationLine,
+        "quotation_id",
+        {"id": "pk", "description": "description", "qty": "qty", "amount": "amount", "order": "position"},
+    ),
+}
 DETAIL_ONLY = {
     "packages": {
         "description", "qty", "client_qty", "taxable", "single_term", "hidden", "prorata_day", "prorata_cutoff",
@@ -225,6 +337,7 @@ DETAIL_ONLY = {
     "package_groups": {"description", "hidden", "allow_upgrades"},
     "services": {"suspension_reason", "cancellation_reason"},
     "invoices": {"note_public", "note_private"},
+    "quotations": {"notes", "private_notes"},
 }  # fmt: skip
 
 
@@ -236,7 +349,7 @@ def differences(
     for name, (model, columns) in ROWS.items():
         if row_tier_only and name not in LISTED:
             continue
-        remote = {row["id"]: row for row in simulator.rows(name) if only(row) and _reachable(simulator, name, row)}
+        remote = {row["id"]: row for row in simulator.rows(name) if only(row)}
         local = {row.pk: row for row in model._base_manager.all()}
         found += [f"{name} {key}: not mirrored" for key in remote.keys() - local.keys()]
         found += [f"{name} {key}: not in Blesta" for key in local.keys() - remote.keys()]
@@ -254,6 +367,22 @@ def differences(
         for key in keyed.keys() & held.keys():
             for theirs, ours in columns.items():
                 found += _compare(f"{name} {key} {theirs}", keyed[key][theirs], getattr(held[key], ours))
+    return found if row_tier_only else found + _differences_inside(simulator, only)
+
+
+def _differences_inside(simulator: Any, only: Callable[[dict[str, Any]], bool]) -> Differences:
+    found: Differences = []
+    for (name, inside), (model, parent, columns) in INSIDE.items():
+        (identity, ours) = next(iter(columns.items()))
+        remote = {
+            (row["id"], child[identity]): child for row in simulator.rows(name) if only(row) for child in row[inside]
+        }
+        local = {(getattr(row, parent), getattr(row, ours)): row for row in model._base_manager.all()}
+        found += [f"{name} {inside} {key}: in one only" for key in remote.keys() ^ local.keys()]
+        for key in remote.keys() & local.keys():
+            for theirs, ours in columns.items():
+                where = f"{name} {inside} {key} {theirs}"
+                found += _compare(where, remote[key][theirs], getattr(local[key], ours))
     return found
 
 
@@ -269,15 +398,10 @@ LISTED = {
     "transaction_types",
     "transactions",
     "currencies",
+    "staff",
+    "quotations",
+    "taxes",
 }
-
-
-def _reachable(simulator: Any, name: str, row: dict[str, Any]) -> bool:
-    """Blesta lists no logins; those of staff are reached through nothing that is mirrored."""
-    if name != "users":
-        return True
-    tables = simulator.state.tables
-    return any(row["id"] == other["user_id"] for kind in ("clients", "contacts") for other in tables[kind].values())
 
 
 def _compare(where: str, theirs: Any, ours: Any) -> Differences:

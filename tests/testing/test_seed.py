@@ -15,6 +15,9 @@ from django_blesta.testing.simulator.state import TABLES, Row, State
 
 # What no field table says about references; the rest comes from the published schema.
 REFERENCES = {
+    ("recurring_invoice_lines", "invoice_recur_id"): "recurring_invoices",
+    ("quotation_lines", "quotation_id"): "quotations",
+    ("contact_permissions", "contact_id"): "contacts",
     ("client_group_settings", "client_group_id"): "client_groups",
     ("client_settings", "client_id"): "clients",
     ("company_settings", "company_id"): "companies",

@@ -14,6 +14,9 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 # Tables that the API has no resource for, and columns that no resource shows: why they are stored all the same.
 INTERNAL_TABLES = {
+    "recurring_invoice_lines": "shown as lines of a recurring invoice",
+    "quotation_lines": "shown as lines of a quotation",
+    "contact_permissions": "shown through getPermissions of a contact",
     "client_group_settings": "shown through getSettings of the group",
     "client_settings": "shown as the settings map of a client",
     "package_group_members": "shown as groups of a package",

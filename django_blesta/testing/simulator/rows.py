@@ -26,7 +26,8 @@ TABLE_OF: Final[Mapping[str, str]] = MappingProxyType(
         for name in (
             "companies", "client_groups", "clients", "contacts", "contact_numbers", "contact_types", "users",
             "packages", "package_pricing", "package_groups", "services", "invoices", "invoice_lines", "transactions",
-            "transaction_applied", "transaction_types", "currencies", "client_notes",
+            "transaction_applied", "transaction_types", "currencies", "client_notes", "accounts_cc", "accounts_ach",
+            "staff", "recurring_invoices", "quotations", "taxes",
         )
     }
 )  # fmt: skip
@@ -46,6 +47,12 @@ class Rows:
 
     def _one(self, name: str, row: Row) -> Row:
         match name:
+            case "staff":
+                return self.staff(row)
+            case "recurring_invoices":
+                return self.recurring(row, wide=True)
+            case "quotations":
+                return self.quotation(row, wide=True)
             case "clients":
                 return self.client(row, wide=True, settings=True)
             case "contacts":
@@ -100,6 +107,10 @@ class Rows:
         shown["contact_type_name"] = kind["real_name"] or kind["name"] if kind else None
         shown["contact_type_is_lang"] = kind["is_lang"] if kind else None
         return self._shaped("contacts", shown)
+
+    def staff(self, row: Row) -> Row:
+        """Which groups a member of staff is in is not simulated: nobody reads it."""
+        return self._shaped("staff", {**row, "groups": []})
 
     def package(self, row: Row, *, wide: bool = False) -> Row:
         """Lists have no pricing, groups, options, plugins or meta."""
@@ -181,6 +192,22 @@ class Rows:
         links = self._state.where("invoice_line_taxes", line_id=row["id"])
         taxes = [self._state.tables["taxes"][link["tax_id"]] for link in links]
         return self._shaped("invoice_lines", {**row, "taxes": [self._tax(tax) for tax in taxes]})
+
+    def recurring(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds lines and ways of delivery."""
+        shown = dict(row)
+        if wide:
+            lines = self._state.where("recurring_invoice_lines", invoice_recur_id=row["id"])
+            shown["line_items"] = [dict(line) for line in lines]
+            shown["delivery"] = ["email"]
+        return self._shaped("recurring_invoices", shown)
+
+    def quotation(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds lines."""
+        shown = dict(row)
+        if wide:
+            shown["line_items"] = [dict(line) for line in self._state.where("quotation_lines", quotation_id=row["id"])]
+        return self._shaped("quotations", shown)
 
     def transaction(self, row: Row) -> Row:
         """With gateway and type joined in."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django_blesta.testing.simulator import books
 from django_blesta.testing.simulator.clock import Clock
+from django_blesta.testing.simulator.seeding.agreements import seed_agreements
 from django_blesta.testing.simulator.seeding.catalogue import opening_of, seed_company, seed_installation
 from django_blesta.testing.simulator.seeding.customers import Customer, seed_customers
 from django_blesta.testing.simulator.seeding.payments import Payment, Wallet
@@ -46,6 +47,7 @@ def seed(state: State, clock: Clock, *, clients: int, seed: int, companies: int 
         _store_sales(state, sales)
         _store_bills(state, rng, bills, now)
         _store_payments(state, rng, payments)
+        seed_agreements(state, customers, staff, now)
 
 
 def _add_up(bill: Bill) -> None:

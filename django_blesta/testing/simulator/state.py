@@ -133,6 +133,7 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         " zip:text? country:text? date_added:time", indexes="client_id user_id"),
     "contact_numbers": _table(
         "id:int contact_id:int number:text type:text=phone location:text=home", indexes="contact_id"),
+    "contact_permissions": _table("contact_id:int area:text", key="contact_id area", indexes="contact_id"),
     "contact_types": _table("id:int company_id:int name:text real_name:text? is_lang:flag=0", indexes="company_id"),
     "users": _table(
         "id:int username:text password:text recovery_email:text? two_factor_mode:text=none two_factor_key:text?"
@@ -185,6 +186,18 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         "line_id:int tax_id:int cascade:flag=0", key="line_id tax_id", indexes="line_id"),
     "invoice_delivery": _table("id:int invoice_id:int method:text=email date_sent:time?", indexes="invoice_id"),
     "invoice_meta": _table("invoice_id:int key:text value:text?", key="invoice_id key", indexes="invoice_id"),
+    "recurring_invoices": _table(
+        "id:int client_id:int term:int=1 period:text=month duration:int? date_renews:time? date_last_renewed:time?"
+        " currency:text note_public:text? note_private:text?", indexes="client_id"),
+    "recurring_invoice_lines": _table(
+        "id:int invoice_recur_id:int description:text qty:money=1 amount:money order:int=0",
+        indexes="invoice_recur_id"),
+    "quotations": _table(
+        "id:int id_code:text? client_id:int staff_id:int? title:text status:text=draft currency:text notes:text?"
+        " private_notes:text? date_created:time date_expires:time subtotal:money? total:money?",
+        indexes="client_id status"),
+    "quotation_lines": _table(
+        "id:int quotation_id:int description:text qty:money=1 amount:money order:int=0", indexes="quotation_id"),
     "transaction_types": _table("id:int name:text real_name:text? type:text=debit is_lang:flag=0"),
     "transactions": _table(  # applied_amount and credited_amount are sums that books.py keeps
         "id:int client_id:int amount:money currency:text type:text=other transaction_type_id:int? account_id:int?"

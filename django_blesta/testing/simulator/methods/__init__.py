@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django_blesta.testing.simulator.calls import METHODS
 from django_blesta.testing.simulator.methods import (
+    accounts,
+    agreements,
     client_groups,
     clients,
     companies,
@@ -14,12 +16,16 @@ from django_blesta.testing.simulator.methods import (
     packages,
     services,
     settings,
+    staff,
+    taxes,
     transactions,
     users,
 )
 
 __all__ = [
     "METHODS",
+    "accounts",
+    "agreements",
     "client_groups",
     "clients",
     "companies",
@@ -30,6 +36,8 @@ __all__ = [
     "packages",
     "services",
     "settings",
+    "staff",
+    "taxes",
     "transactions",
     "users",
 ]
