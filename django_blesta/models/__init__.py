@@ -25,9 +25,19 @@ from django_blesta.models.clients import (
     User,
 )
 from django_blesta.models.companies import Company, Currency
+from django_blesta.models.coupons import Coupon, CouponAmount
 from django_blesta.models.invoices import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax
 from django_blesta.models.journal import Operation
-from django_blesta.models.packages import Package, PackageGroup, PackageGroupMember, PackagePricing
+from django_blesta.models.modules import Gateway, Module, ModuleRow
+from django_blesta.models.options import PackageOption, PackageOptionGroup, PackageOptionMember, PackageOptionValue
+from django_blesta.models.packages import (
+    Package,
+    PackageGroup,
+    PackageGroupMember,
+    PackageGroupParent,
+    PackageOptionOffer,
+    PackagePricing,
+)
 from django_blesta.models.quotations import Quotation, QuotationLine
 from django_blesta.models.recurring import RecurringInvoice, RecurringInvoiceLine
 from django_blesta.models.runs import (
@@ -41,7 +51,7 @@ from django_blesta.models.runs import (
     SyncRun,
     SyncScope,
 )
-from django_blesta.models.services import Service
+from django_blesta.models.services import Service, ServiceChange, ServiceOption
 from django_blesta.models.staff import ClientNote, Staff
 from django_blesta.models.status import Status
 from django_blesta.models.taxes import Tax
@@ -64,8 +74,11 @@ __all__ = [
     "ContactPermission",
     "ContactType",
     "CountryField",
+    "Coupon",
+    "CouponAmount",
     "Currency",
     "FenceCounter",
+    "Gateway",
     "IdentityMark",
     "Invoice",
     "InvoiceDelivery",
@@ -75,11 +88,19 @@ __all__ = [
     "Mirror",
     "MirrorForeignKey",
     "MirrorQuerySet",
+    "Module",
+    "ModuleRow",
     "MoneyField",
     "Operation",
     "Package",
     "PackageGroup",
     "PackageGroupMember",
+    "PackageGroupParent",
+    "PackageOption",
+    "PackageOptionGroup",
+    "PackageOptionMember",
+    "PackageOptionOffer",
+    "PackageOptionValue",
     "PackagePricing",
     "QuarantinedRow",
     "Quotation",
@@ -87,6 +108,8 @@ __all__ = [
     "RecurringInvoice",
     "RecurringInvoiceLine",
     "Service",
+    "ServiceChange",
+    "ServiceOption",
     "Staff",
     "Status",
     "SyncChunk",

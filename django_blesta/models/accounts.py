@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -38,10 +36,6 @@ class PaymentAccount(Mirror):
         return label_for(self.type)
 
 
-def _mapped(**more: str) -> Any:
-    return mapped("id", "type", "status", client="client_id", contact="contact_id", last_four="last4", **more)
-
-
 class CardAccount(PaymentAccount):
     id = models.BigIntegerField(_("id"), primary_key=True)
     client = MirrorForeignKey(Client, related_name="card_accounts", verbose_name=_("client"))
@@ -50,7 +44,15 @@ class CardAccount(PaymentAccount):
 
     resource = Resource(
         remote="Accounts",
-        fields=_mapped(expires="expiration"),
+        fields=mapped(
+            "id",
+            "type",
+            "status",
+            client="client_id",
+            contact="contact_id",
+            last_four="last4",
+            expires="expiration",
+        ),
         listing=Call("getAllCcByClient", key="client_id", paged=False),
         get=Call("getCc", {"decrypt": False}, key="account_id"),
         parent="client",
@@ -70,7 +72,7 @@ class BankAccount(PaymentAccount):
 
     resource = Resource(
         remote="Accounts",
-        fields=_mapped(),
+        fields=mapped("id", "type", "status", client="client_id", contact="contact_id", last_four="last4"),
         listing=Call("getAllAchByClient", {"unverified": True}, key="client_id", paged=False),
         get=Call("getAch", {"decrypt": False}, key="account_id"),
         parent="client",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -94,11 +95,13 @@ class AllowedMapField(models.JSONField):
     """A map of which only the keys on an allow-list are kept, as text: the rest may be secrets (reference 6.1).
 
     Blesta writes such maps as `{key: value}` or as a list of `{"key": …, "value": …, "encrypted": …}`; an entry that
-    says it is encrypted is dropped whatever its key.
+    says it is encrypted, or that it holds PHP's serialised data, is dropped whatever its key. `by_ending` allows keys
+    that end in an allowed word too (`cpanel_domain`), since modules put their own name before it.
     """
 
-    def __init__(self, *arguments: Any, allowed: Iterable[str] = (), **options: Any) -> None:
+    def __init__(self, *arguments: Any, allowed: Iterable[str] = (), by_ending: bool = False, **options: Any) -> None:
         self.allowed = tuple(sorted(allowed))
+        self.by_ending = by_ending
         options.setdefault("default", dict)
         options.setdefault("blank", True)
         super().__init__(*arguments, **options)
@@ -112,9 +115,17 @@ class AllowedMapField(models.JSONField):
             return {}
         kept: dict[str, str] = {}
         for key, entry in _entries(value):
-            if key in self.allowed and not isinstance(entry, dict | list):
+            if self._keeps(key) and not isinstance(entry, dict | list):
                 kept[key] = text_from(entry)
         return dict(sorted(kept.items()))
+
+    def _keeps(self, key: str) -> bool:
+        if key in self.allowed:
+            return True
+        return self.by_ending and key.rpartition("_")[2] in self.allowed and not _SECRETIVE.search(key)
+
+
+_SECRETIVE = re.compile(r"pass|pwd|secret|token|key|auth|pin", re.IGNORECASE)
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
@@ -126,7 +137,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Unreadable("not-a-map", "A map, or a list of keys and values, was expected.")
     for entry in entries:
-        if entry.get("encrypted") in (None, False, 0, "0", ""):
+        if all(entry.get(flag) in (None, False, 0, "0", "") for flag in ("encrypted", "serialized")):
             yield str(entry.get("key", "")), entry.get("value")
 
 

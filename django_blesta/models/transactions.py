@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
 from django_blesta.models.clients import Client
 from django_blesta.models.invoices import Invoice
+from django_blesta.models.modules import Gateway
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
 
@@ -52,8 +53,8 @@ class Transaction(Mirror):
         TransactionType, related_name="transactions", verbose_name=_("transaction type")
     )
     account_id = models.BigIntegerField(_("payment account id"), null=True, blank=True)
-    gateway_id = models.BigIntegerField(_("gateway id"), null=True, blank=True)
-    gateway_name = models.CharField(_("gateway"), max_length=255, blank=True)
+    gateway = MirrorForeignKey(Gateway, related_name="transactions", verbose_name=_("gateway"))
+    gateway_name = models.CharField(_("gateway's name"), max_length=255, blank=True)
     number = models.CharField(_("gateway's number"), max_length=255, blank=True, db_index=True)
     parent_number = models.CharField(_("parent's number"), max_length=255, blank=True)
     reference = models.CharField(_("reference"), max_length=255, blank=True)
@@ -76,7 +77,7 @@ class Transaction(Mirror):
             client="client_id",
             transaction_type="transaction_type_id",
             account_id="account_id",
-            gateway_id="gateway_id",
+            gateway="gateway_id",
             number="transaction_id",
             parent_number="parent_transaction_id",
             reference="reference_id",

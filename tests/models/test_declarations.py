@@ -122,15 +122,28 @@ RESOURCES = {
     "RecurringInvoice": "recurring_invoices",
     "Quotation": "quotations",
     "Tax": "taxes",
+    "PackageOption": "package_options",
+    "PackageOptionGroup": "package_option_groups",
+    "Coupon": "coupons",
+    "Module": "modules",
+    "ModuleRow": "module_rows",
+    "Gateway": "gateways",
+    "ServiceChange": "service_changes",
 }
 # Made of ids inside other rows, or of rows whose columns nobody has written down.
 NOT_IN_THE_REFERENCE = {
     "ContactPermission",
     "InvoiceDelivery",
     "InvoiceTax",
+    "CouponAmount",
     "PackageGroupMember",
+    "PackageGroupParent",
+    "PackageOptionMember",
+    "PackageOptionOffer",
+    "PackageOptionValue",
     "QuotationLine",
     "RecurringInvoiceLine",
+    "ServiceOption",
 }
 
 

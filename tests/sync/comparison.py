@@ -126,6 +126,7 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "hidden": "hidden",
             "prorata_day": "prorata_day",
             "prorata_cutoff": "prorata_cutoff",
+            "module_row": "module_row_id",
         },
     ),
     "package_pricing": (
@@ -179,6 +180,7 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "date_last_renewed": "last_renewed_at",
             "date_suspended": "suspended_at",
             "date_canceled": "canceled_at",
+            "date_paid_through": "paid_through_at",
         },
     ),
     "invoices": (
@@ -262,6 +264,64 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "status": "status",
         },
     ),
+    "package_options": (
+        models.PackageOption,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "label": "label",
+            "name": "name",
+            "type": "type",
+            "addable": "addable",
+            "editable": "editable",
+            "hidden": "hidden",
+        },
+    ),
+    "package_option_groups": (
+        models.PackageOptionGroup,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "name": "name",
+            "description": "description",
+            "hidden": "hidden",
+            "hide_options": "hide_options",
+        },
+    ),
+    "coupons": (
+        models.Coupon,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "code": "code",
+            "used_qty": "used_qty",
+            "max_qty": "max_qty",
+            "start_date": "starts_at",
+            "end_date": "ends_at",
+            "status": "status",
+            "recurring": "recurring",
+            "limit_recurring": "limit_recurring",
+            "apply_package_options": "apply_package_options",
+            "internal_use_only": "internal_use_only",
+        },
+    ),
+    "modules": (
+        models.Module,
+        {"id": "pk", "company_id": "company_id", "name": "name", "class": "class_name"},
+    ),
+    "module_rows": (models.ModuleRow, {"id": "pk", "module_id": "module_id"}),
+    "gateways": (models.Gateway, {"id": "pk", "company_id": "company_id", "name": "name", "type": "type"}),
+    "service_changes": (
+        models.ServiceChange,
+        {
+            "id": "pk",
+            "service_id": "service_id",
+            "invoice_id": "invoice_id",
+            "status": "status",
+            "date_added": "added_at",
+            "date_status": "decided_at",
+        },
+    ),
     "transaction_types": (
         models.TransactionType,
         {"id": "pk", "name": "name", "real_name": "real_name", "type": "type", "is_lang": "is_lang"},
@@ -330,9 +390,50 @@ INSIDE: dict[tuple[str, str], tuple[type[models.Mirror], str, dict[str, str]]] =
         {"id": "pk", "description": "description", "qty": "qty", "amount": "amount", "order": "position"},
     ),
 }
+INSIDE |= {
+    ("packages", "groups"): (models.PackageGroupMember, "package_id", {"id": "package_group_id"}),
+    ("packages", "option_groups"): (models.PackageOptionOffer, "package_id", {"id": "option_group_id"}),
+    ("package_groups", "parents"): (models.PackageGroupParent, "package_group_id", {"id": "parent_id"}),
+    ("package_options", "groups"): (models.PackageOptionMember, "option_id", {"id": "group_id"}),
+    ("package_options", "values"): (
+        models.PackageOptionValue,
+        "option_id",
+        {
+            "id": "pk",
+            "name": "name",
+            "value": "value",
+            "default": "is_default",
+            "status": "status",
+            "min": "least",
+            "max": "most",
+            "step": "step",
+            "pricing": "pricing",
+        },
+    ),
+    ("services", "options"): (
+        models.ServiceOption,
+        "service_id",
+        {
+            "id": "pk",
+            "option_id": "option_id",
+            "option_value_id": "option_value_id",
+            "option_name": "option_name",
+            "option_value_name": "value_name",
+            "qty": "qty",
+            "price": "price",
+            "setup_fee": "setup_fee",
+        },
+    ),
+    ("coupons", "amounts"): (
+        models.CouponAmount,
+        "coupon_id",
+        {"currency": "currency", "amount": "amount", "type": "type"},
+    ),
+}
 DETAIL_ONLY = {
     "packages": {
         "description", "qty", "client_qty", "taxable", "single_term", "hidden", "prorata_day", "prorata_cutoff",
+        "module_row",
     },
     "package_groups": {"description", "hidden", "allow_upgrades"},
     "services": {"suspension_reason", "cancellation_reason"},
@@ -401,6 +502,12 @@ LISTED = {
     "staff",
     "quotations",
     "taxes",
+    "package_options",
+    "package_option_groups",
+    "coupons",
+    "modules",
+    "gateways",
+    "service_changes",
 }
 
 

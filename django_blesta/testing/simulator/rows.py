@@ -27,7 +27,8 @@ TABLE_OF: Final[Mapping[str, str]] = MappingProxyType(
             "companies", "client_groups", "clients", "contacts", "contact_numbers", "contact_types", "users",
             "packages", "package_pricing", "package_groups", "services", "invoices", "invoice_lines", "transactions",
             "transaction_applied", "transaction_types", "currencies", "client_notes", "accounts_cc", "accounts_ach",
-            "staff", "recurring_invoices", "quotations", "taxes",
+            "staff", "recurring_invoices", "quotations", "taxes", "package_options",
+            "package_option_groups", "coupons", "modules", "module_rows", "gateways", "service_changes",
         )
     }
 )  # fmt: skip
@@ -49,6 +50,16 @@ class Rows:
         match name:
             case "staff":
                 return self.staff(row)
+            case "service_changes":
+                return self.service_change(row)
+            case "package_options":
+                return self.option(row, wide=True)
+            case "coupons":
+                return self.coupon(row, wide=True)
+            case "modules":
+                return self.module(row, rows=True, groups=True)
+            case "module_rows":
+                return self.module_row(row)
             case "recurring_invoices":
                 return self.recurring(row, wide=True)
             case "quotations":
@@ -125,10 +136,44 @@ class Rows:
             members = self._state.where("package_group_members", package_id=row["id"])
             groups = (self._state.get("package_groups", member["package_group_id"]) for member in members)
             shown["groups"] = [self.package_group(group) for group in groups if group]
-            shown["option_groups"] = []
+            offers = self._state.where("package_option_offers", package_id=row["id"])
+            shown["option_groups"] = self._option_groups(offers)
             shown["plugins"] = []
             shown["meta"] = self._map(meta)
         return self._shaped("packages", shown)
+
+    def option(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds values with their prices, and groups."""
+        shown = dict(row)
+        if wide:
+            shown["values"] = [dict(value) for value in self._state.where("package_option_values", option_id=row["id"])]
+            shown["groups"] = self._option_groups(self._state.where("package_option_members", option_id=row["id"]))
+        return self._shaped("package_options", shown)
+
+    def _option_groups(self, links: Iterable[Row]) -> list[Row]:
+        groups = (self._state.get("package_option_groups", link["option_group_id"]) for link in links)
+        return [self.plain("package_option_groups", group) for group in groups if group]
+
+    def coupon(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds packages and amounts."""
+        shown = dict(row)
+        if wide:
+            shown["packages"] = [dict(link) for link in self._state.where("coupon_packages", coupon_id=row["id"])]
+            amounts = self._state.where("coupon_amounts", coupon_id=row["id"])
+            shown["amounts"] = [{name: one[name] for name in ("currency", "amount", "type")} for one in amounts]
+        return self._shaped("coupons", shown)
+
+    def module(self, row: Row, *, rows: bool = False, groups: bool = False) -> Row:
+        """With its rows and their credentials, when they are asked for."""
+        shown = dict(row)
+        if rows:
+            shown["rows"] = [self.module_row(one) for one in self._state.where("module_rows", module_id=row["id"])]
+        if groups:
+            shown["groups"] = []
+        return self._shaped("modules", shown)
+
+    def module_row(self, row: Row) -> Row:
+        return self._shaped("module_rows", {**row, "meta": self._map(row["meta"])})
 
     def package_group(self, row: Row, *, wide: bool = False) -> Row:
         """`get` adds the parents of an add-on group."""
@@ -165,8 +210,18 @@ class Rows:
             fields = state.where("service_fields", service_id=row["id"])
             columns = ("key", "value", "serialized", "encrypted")
             shown["fields"] = [{column: item[column] for column in columns} for item in fields]
-            shown["options"] = []
+            chosen = state.where("service_options", service_id=row["id"])
+            shown["options"] = [self._chosen(item) for item in chosen]
         return self._shaped("services", shown)
+
+    def _chosen(self, item: Row) -> Row:
+        option = self._state.tables["package_options"][item["option_id"]]
+        value = self._state.get("package_option_values", item["option_value_id"])
+        shown = {name: item[name] for name in item if name != "service_id"}
+        return {**shown, "option_name": option["name"], "option_value_name": value["name"] if value else None}
+
+    def service_change(self, row: Row) -> Row:
+        return self._shaped("service_changes", {**row, "data": self._map(row["data"])})
 
     def invoice(self, row: Row, *, wide: bool = False) -> Row:
         """`get` adds lines, taxes, delivery and meta."""

@@ -161,6 +161,25 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "package_group_members": _table(
         "package_id:int package_group_id:int",
         key="package_id package_group_id", indexes="package_id package_group_id"),
+    "package_options": _table(
+        "id:int company_id:int label:text name:text type:text=select addable:flag=0 editable:flag=0 hidden:flag=0",
+        indexes="company_id"),
+    "package_option_values": _table(  # pricing: maps with term, period, price, setup_fee, currency
+        "id:int option_id:int name:text value:text? default:flag=0 status:text=active min:int? max:int? step:int?"
+        " pricing:list", indexes="option_id"),
+    "package_option_groups": _table(
+        "id:int company_id:int name:text description:text? hidden:flag=0 hide_options:flag=0", indexes="company_id"),
+    "package_option_members": _table(
+        "option_id:int option_group_id:int", key="option_id option_group_id", indexes="option_id option_group_id"),
+    "package_option_offers": _table(
+        "package_id:int option_group_id:int", key="package_id option_group_id", indexes="package_id"),
+    "coupons": _table(
+        "id:int company_id:int code:text used_qty:int=0 max_qty:int=0 start_date:time? end_date:time?"
+        " status:text=active recurring:flag=0 limit_recurring:flag=0 apply_package_options:flag=0"
+        " internal_use_only:flag=0", indexes="company_id"),
+    "coupon_amounts": _table(
+        "coupon_id:int currency:text amount:money type:text=percent", key="coupon_id currency", indexes="coupon_id"),
+    "coupon_packages": _table("coupon_id:int package_id:int", key="coupon_id package_id", indexes="coupon_id"),
     # What is bought
     "services": _table(
         "id:int id_format:text={num} id_value:int id_code:text parent_service_id:int? package_group_id:int?"
@@ -172,6 +191,12 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "service_fields": _table(
         "service_id:int key:text value:text? serialized:flag=0 encrypted:flag=0",
         key="service_id key", indexes="service_id"),
+    "service_options": _table(  # value may be what a client typed, a password included
+        "id:int service_id:int option_id:int option_value_id:int? value:text? qty:int=1 price:money setup_fee:money=0",
+        indexes="service_id"),
+    "service_changes": _table(
+        "id:int service_id:int invoice_id:int? status:text=pending data:map date_added:time date_status:time",
+        indexes="service_id status"),
     # Billing. An invoice's subtotal, total, paid, due and date_closed and the sums of its lines are a cache: books.py
     # keeps them.
     "invoices": _table(
