@@ -64,7 +64,7 @@ def _seed_option(
 
 
 def _pricing(dollars: str, rates: dict[str, tuple[int, Decimal]]) -> list[dict[str, Any]]:
-    prices = []
+    prices: list[dict[str, Any]] = []
     for currency, (precision, rate) in rates.items():
         for term, period, factor in _TERMS:
             exact = (Decimal(dollars) * factor * rate).quantize(Decimal(1).scaleb(-precision), rounding=ROUND_HALF_UP)
