@@ -18,7 +18,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -283,9 +291,11 @@ def _record(operation: Operation, using: str, **values: Any) -> None:
                 raise
             connections[using].close()
             _update(operation, using, values)
-    except Exception:
+    except DatabaseError:
         logger.exception("%s ended as %s, and that could not be recorded", operation.token, values["state"])
-        raise
+        # The journal still says "sending", which grows into "unknown": so that is what must be said now.
+        message = "Blesta answered, and its answer could not be written down."
+        raise OutcomeUnknown(message, Facts(operation.kind, None, "not-recorded")) from None
     for name, value in values.items():
         setattr(operation, name, value)
     level = logging.WARNING if operation.state == State.UNKNOWN else logging.INFO

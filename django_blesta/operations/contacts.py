@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from django_blesta import sync
 from django_blesta.connection import Shape, declare
-from django_blesta.exceptions import Facts, OutcomeUnknown
+from django_blesta.exceptions import Facts, Misunderstood, OutcomeUnknown
 from django_blesta.models import Client, Contact, ContactNumber
 from django_blesta.operations._journal import Change, Result, perform
 from django_blesta.operations._mirror import refreshed
@@ -53,8 +53,13 @@ def edit(
     asked = {COLUMNS[name]: value for name, value in changes.items()}
 
     def whole() -> dict[str, Any]:
-        sync.refresh(Contact, contact.pk, using=using, cause="operation")
-        row = Contact._base_manager.using(using).filter(pk=contact.pk).first() or contact
+        if not sync.refresh(Contact, contact.pk, using=using, cause="operation"):
+            # The mirror's row may be old; sending it whole would undo what nobody asked to change.
+            raise Misunderstood(
+                f"Contact {contact.pk} could not be read just before it was to be changed; nothing was sent.",
+                Facts(_EDIT.call, None, "not-readable"),
+            )
+        row = Contact._base_manager.using(using).get(pk=contact.pk)
         values = {theirs: getattr(row, ours) for ours, theirs in COLUMNS.items()}
         values |= {
             "contact_type": row.contact_type,
