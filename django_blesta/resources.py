@@ -74,8 +74,9 @@ class Resource:
     """Where the rows of one mirror come from.
 
     Exactly one of these brings the rows: `listing` (paged or whole; per parent where `parent` names the foreign key
-    to it), `reached_by` (`"Client.user"`: fetched one by one through other mirrors' references, for resources that
-    Blesta does not list), or a parent's whole `get` (`embedded_in`).
+    to it; once for each of the words `each`, which its `key` takes, where Blesta has no word for all), `reached_by`
+    (`"Client.user"`: fetched one by one through other mirrors' references, for resources that Blesta does not list),
+    or a parent's whole `get` (`embedded_in`).
 
     `company` is the foreign key that leads to the row's company where the row names none itself; `"key"` means the
     company that the credentials enter; `""` that the resource belongs to no company.
@@ -88,6 +89,7 @@ class Resource:
     get: Call | None = None
     detail: Mapped = field(default_factory=Mapped)
     parent: str = ""
+    each: tuple[str, ...] = ()
     reached_by: tuple[str, ...] = ()
     embedded_in: str = ""
     key: tuple[str, ...] = ("id",)
@@ -100,6 +102,11 @@ class Resource:
         for call, shape in ((self.listing, Shape.ROWS), (self.count, Shape.COUNT), (self.get, Shape.ROW)):
             if call is not None:
                 yield self.remote_of(call), call.method, shape, call.false_is_empty and shape is Shape.ROWS
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether several listings together show the rows, so that no single count can prove them."""
+        return bool(self.parent or self.each)
 
     def remote_of(self, call: Call) -> str:
         name = call.remote or self.remote

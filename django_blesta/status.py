@@ -278,12 +278,13 @@ def _resource(
     newest = [run for run, _complete in scopes if run is not None]
     completes = [complete.finished_at for _run, complete in scopes if complete and complete.finished_at]
     complete_at = min(completes) if completes and len(completes) == len(scopes) else None
-    telling = next((run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING)), None)
+    telling = next((run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING, _State.ABSENT)), None)
     shown = telling or max(newest, key=lambda run: run.pk, default=None)
     level, late = Level.GOOD, False
     if not model.resource.embedded_in:
         stuck = shown is not None and shown.state == _State.RUNNING and now - shown.started_at > STUCK_AFTER
-        late = complete_at is None or now - complete_at > late_after
+        absent = bool(newest) and all(run.state == _State.ABSENT for run in newest)
+        late = not absent and (complete_at is None or now - complete_at > late_after)
         level = Level.WARNING if telling or stuck or late or quarantined.get(name) else Level.GOOD
     return ResourceStatus(
         name=name,

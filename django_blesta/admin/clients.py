@@ -34,6 +34,8 @@ class ClientAdmin(MirrorAdmin):
         Related("transactions", ("row", "status_word", "amount_money", "type_word", "added_at_day")),
         Related("contacts", ("row", "contact_type_word", "email", "city"), ordering=("pk",)),
         Related("notes", ("row", "staff_link", "added_at_day"), ordering=("-stickied", "-pk")),
+        Related("tickets", ("row", "status_word", "updated_at_day")),
+        Related("orders", ("row", "status_word", "added_at_day")),
         Related("quotations", ("row", "status_word", "total_money", "expires_at_day")),
         Related("recurring_invoices", ("row", "term_word", "renews_at_day")),
         Related("card_accounts", ("row", "expires", "status_word")),

@@ -26,10 +26,12 @@ from django_blesta.models.clients import (
 )
 from django_blesta.models.companies import Company, Currency
 from django_blesta.models.coupons import Coupon, CouponAmount
+from django_blesta.models.domains import DomainTld
 from django_blesta.models.invoices import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax
 from django_blesta.models.journal import Operation
 from django_blesta.models.modules import Gateway, Module, ModuleRow
 from django_blesta.models.options import PackageOption, PackageOptionGroup, PackageOptionMember, PackageOptionValue
+from django_blesta.models.orders import Order, OrderForm
 from django_blesta.models.packages import (
     Package,
     PackageGroup,
@@ -55,7 +57,9 @@ from django_blesta.models.services import Service, ServiceChange, ServiceOption
 from django_blesta.models.staff import ClientNote, Staff
 from django_blesta.models.status import Status
 from django_blesta.models.taxes import Tax
+from django_blesta.models.tickets import Ticket, TicketDepartment, TicketReply
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
+from django_blesta.models.webhooks import Webhook
 
 __all__ = [
     "AllowedMapField",
@@ -77,6 +81,7 @@ __all__ = [
     "Coupon",
     "CouponAmount",
     "Currency",
+    "DomainTld",
     "FenceCounter",
     "Gateway",
     "IdentityMark",
@@ -92,6 +97,8 @@ __all__ = [
     "ModuleRow",
     "MoneyField",
     "Operation",
+    "Order",
+    "OrderForm",
     "Package",
     "PackageGroup",
     "PackageGroupMember",
@@ -116,10 +123,14 @@ __all__ = [
     "SyncRun",
     "SyncScope",
     "Tax",
+    "Ticket",
+    "TicketDepartment",
+    "TicketReply",
     "Transaction",
     "TransactionType",
     "TranslationsField",
     "User",
+    "Webhook",
     "mirror_named",
     "mirrors",
 ]

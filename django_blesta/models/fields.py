@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.db import models
 
@@ -108,3 +110,49 @@ class LabelField(_CharField):
             return ""
         named = (value[key] for key in self.keys if isinstance(value.get(key), str | int))
         return next((text for text in map(text_from, named) if text), "")[: self.max_length]
+
+
+class AddressHostField(_CharField):
+    """The host of an address whose rest may be a secret; empty for what is no absolute address."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("max_length", 255)
+        options.setdefault("blank", True)
+        super().__init__(*arguments, **options)
+
+    def from_blesta(self, value: Any) -> str:
+        try:
+            return (urlsplit(text_from(value)).hostname or "")[: self.max_length]
+        except ValueError:
+            return ""
+
+
+class AddressDigestField(_CharField):
+    """SHA-256 of an address, by which it is known again without being kept."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("max_length", 64)
+        options.setdefault("blank", True)
+        super().__init__(*arguments, **options)
+
+    def from_blesta(self, value: Any) -> str:
+        text = text_from(value)
+        return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+class WordsField(models.JSONField):
+    """A list of words, from a list of them or of maps that have them under `key`."""
+
+    def __init__(self, *arguments: Any, key: str = "name", **options: Any) -> None:
+        self.key = key
+        options.setdefault("default", list)
+        options.setdefault("blank", True)
+        super().__init__(*arguments, **options)
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, arguments, options = super().deconstruct()
+        return name, path, list(arguments), {**options, "key": self.key}
+
+    def from_blesta(self, value: Any) -> list[str]:
+        words = (entry.get(self.key) if isinstance(entry, dict) else entry for entry in entries_of(value))
+        return sorted({text for word in words if (text := text_from(word))})

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.connection import observe
-from django_blesta.exceptions import BlestaError
+from django_blesta.exceptions import BlestaError, NoSuchResource
 from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope
 from django_blesta.resources import resource_of
 from django_blesta.sync._checkpoint import reached
@@ -90,6 +90,11 @@ class Pass:
             self._call_helpers(run)
             work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True)
         except BlestaError as failure:
+            if self._is_absent(failure):
+                _end(run, self.scope, State.ABSENT, "This plugin is not installed in Blesta.", type(failure).__name__)
+                run.refresh_from_db(using=self.scope.using)
+                self.progress.end(run)
+                return run
             self.failure = failure
             _end(run, self.scope, State.FAILED, str(failure), failure.reason or type(failure).__name__)
         except KeyboardInterrupt:
@@ -98,6 +103,10 @@ class Pass:
         run.refresh_from_db(using=self.scope.using)
         self.progress.end(run)
         return run
+
+    def _is_absent(self, failure: BlestaError) -> bool:
+        """A plugin that Blesta does not have is how things are, not an error."""
+        return isinstance(failure, NoSuchResource) and bool(resource_of(self.model).plugin)
 
     def _call_helpers(self, run: SyncRun) -> None:
         if not self.helpers:
@@ -162,6 +171,9 @@ class Pass:
             ids = referenced_by(self.model, self.scope)
             run.expected = len(ids)
             return id_chunks(Kind.GETS, ids, purpose="reference")
+        if resource.each:
+            run.page_size = self.page_size
+            return id_chunks(Kind.PARENTS, resource.each)
         if resource.parent:
             run.page_size = self.page_size
             return id_chunks(Kind.PARENTS, parents_of(self.model, self.scope))

@@ -76,7 +76,7 @@ class Judge:
         bad = self._bad()
         unsettled = ""
         if self.run.order or not self._is_paged():
-            unsettled = self._unproven() if self._is_paged() and not self.resource.parent else ""
+            unsettled = self._unproven() if self._is_paged() and not self.resource.is_scoped else ""
             if unsettled and not bad and self.run.walk < MAX_WALKS:
                 return self._walk_again()
         state, error = State.COMPLETE, "; ".join(filter(None, [_listed(bad), unsettled]))
@@ -183,7 +183,7 @@ class Judge:
 
     def _missing(self) -> list[Any]:
         """Rows here that a complete, ordered run did not see, and that may be asked for one by one."""
-        if self.resource.get is None or (self._is_paged() and not self.run.order and not self.resource.parent):
+        if self.resource.get is None or (self._is_paged() and not self.run.order and not self.resource.is_scoped):
             return []
         seen = self._seen()
         name = self._identity_column()

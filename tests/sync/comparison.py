@@ -322,6 +322,68 @@ ROWS: dict[str, tuple[type[models.Mirror], dict[str, str]]] = {
             "date_status": "decided_at",
         },
     ),
+    "ticket_departments": (
+        models.TicketDepartment,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "name": "name",
+            "description": "description",
+            "email": "email",
+            "default_priority": "default_priority",
+            "status": "status",
+            "clients_only": "clients_only",
+        },
+    ),
+    "tickets": (
+        models.Ticket,
+        {
+            "id": "pk",
+            "code": "number",
+            "department_id": "department_id",
+            "staff_id": "staff_id",
+            "service_id": "service_id",
+            "client_id": "client_id",
+            "email": "email",
+            "summary": "summary",
+            "priority": "priority",
+            "status": "status",
+            "date_added": "added_at",
+            "date_updated": "updated_at",
+            "date_closed": "closed_at",
+        },
+    ),
+    "order_forms": (
+        models.OrderForm,
+        {
+            "id": "pk",
+            "company_id": "company_id",
+            "label": "label",
+            "name": "name",
+            "type": "type",
+            "template": "template",
+            "client_group_id": "client_group_id",
+            "visibility": "visibility",
+            "status": "status",
+            "date_added": "added_at",
+        },
+    ),
+    "orders": (
+        models.Order,
+        {
+            "id": "pk",
+            "order_number": "number",
+            "order_form_id": "order_form_id",
+            "invoice_id": "invoice_id",
+            "client_id": "client_id",
+            "status": "status",
+            "date_added": "added_at",
+        },
+    ),
+    "webhooks": (
+        models.Webhook,
+        {"id": "pk", "company_id": "company_id", "type": "type", "method": "method", "events": "events"},
+    ),
     "transaction_types": (
         models.TransactionType,
         {"id": "pk", "name": "name", "real_name": "real_name", "type": "type", "is_lang": "is_lang"},
@@ -360,6 +422,11 @@ NATURAL: dict[str, tuple[type[models.Mirror], tuple[str, ...], dict[str, str]]] 
             "exchange_rate": "exchange_rate",
             "exchange_updated": "exchange_updated_at",
         },
+    ),
+    "domain_tlds": (
+        models.DomainTld,
+        ("company_id", "tld"),
+        {"package_id": "package_id", "module_id": "module_id", "order": "position", "status": "status"},
     ),
     "transaction_applied": (
         models.AppliedAmount,
@@ -422,6 +489,18 @@ INSIDE |= {
             "qty": "qty",
             "price": "price",
             "setup_fee": "setup_fee",
+        },
+    ),
+    ("tickets", "replies"): (
+        models.TicketReply,
+        "ticket_id",
+        {
+            "id": "pk",
+            "staff_id": "staff_id",
+            "contact_id": "contact_id",
+            "type": "type",
+            "details": "details",
+            "date_added": "added_at",
         },
     ),
     ("coupons", "amounts"): (
@@ -508,6 +587,11 @@ LISTED = {
     "modules",
     "gateways",
     "service_changes",
+    "ticket_departments",
+    "tickets",
+    "order_forms",
+    "orders",
+    "domain_tlds",
 }
 
 

@@ -15,6 +15,16 @@ from django_blesta.testing.simulator.state import TABLES, Row, State
 
 # What no field table says about references; the rest comes from the published schema.
 REFERENCES = {
+    ("order_forms", "company_id"): "companies",
+    ("order_forms", "client_group_id"): "client_groups",
+    ("orders", "order_form_id"): "order_forms",
+    ("domain_tlds", "company_id"): "companies",
+    ("domain_tlds", "package_id"): "packages",
+    ("domain_tlds", "module_id"): "modules",
+    ("webhooks", "company_id"): "companies",
+    ("tickets", "department_id"): "ticket_departments",
+    ("ticket_replies", "ticket_id"): "tickets",
+    ("ticket_departments", "company_id"): "companies",
     ("service_options", "service_id"): "services",
     ("service_options", "option_id"): "package_options",
     ("service_options", "option_value_id"): "package_option_values",

@@ -32,7 +32,7 @@ INTERNAL_TABLES = {
     "invoice_delivery": "shown as delivery of an invoice",
     "invoice_meta": "shown as meta of an invoice",
 }
-INTERNAL_COLUMNS = {
+INTERNAL_COLUMNS: dict[str, dict[str, str]] = {
     "company_settings": {"company_id": "the settings are asked for by company"},
     "system_settings": {"encrypted": "a company's settings have it, so the system's are taken to"},
     "services": {

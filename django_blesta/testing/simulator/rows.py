@@ -29,6 +29,7 @@ TABLE_OF: Final[Mapping[str, str]] = MappingProxyType(
             "transaction_applied", "transaction_types", "currencies", "client_notes", "accounts_cc", "accounts_ach",
             "staff", "recurring_invoices", "quotations", "taxes", "package_options",
             "package_option_groups", "coupons", "modules", "module_rows", "gateways", "service_changes",
+            "ticket_departments", "tickets", "order_forms", "orders", "domain_tlds", "webhooks",
         )
     }
 )  # fmt: skip
@@ -50,6 +51,10 @@ class Rows:
         match name:
             case "staff":
                 return self.staff(row)
+            case "webhooks":
+                return self.webhook(row, wide=True)
+            case "tickets":
+                return self.ticket(row, replies=True)
             case "service_changes":
                 return self.service_change(row)
             case "package_options":
@@ -220,6 +225,19 @@ class Rows:
         shown = {name: item[name] for name in item if name != "service_id"}
         return {**shown, "option_name": option["name"], "option_value_name": value["name"] if value else None}
 
+    def ticket(self, row: Row, *, replies: bool = False) -> Row:
+        """With the department's name; with replies, notes and log entries when they are asked for."""
+        department = self._state.get("ticket_departments", row["department_id"])
+        shown = {**row, "department_name": department["name"] if department else None}
+        if replies:
+            found = self._state.where("ticket_replies", ticket_id=row["id"])
+            shown["replies"] = [{**reply, "attachments": []} for reply in found]
+        return self._shaped("tickets", shown)
+
+    def webhook(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds the fields that are sent."""
+        return self._shaped("webhooks", {name: row[name] for name in row if wide or name != "fields"})
+
     def service_change(self, row: Row) -> Row:
         return self._shaped("service_changes", {**row, "data": self._map(row["data"])})
 
@@ -318,7 +336,7 @@ class Rows:
         mode = self._switches.inferred_columns
         if mode == "present":
             return row
-        inferred = resource(name).inferred_columns
+        inferred = resource(name).inferred_columns - {"id"}  # without it no row could be told from another
         if mode == "absent":
             return {column: value for column, value in row.items() if column not in inferred}
         return {f"new_{column}" if column in inferred else column: value for column, value in row.items()}

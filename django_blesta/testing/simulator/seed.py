@@ -16,6 +16,7 @@ from django_blesta.testing.simulator.seeding.catalogue import SECRET, opening_of
 from django_blesta.testing.simulator.seeding.choices import seed_choices
 from django_blesta.testing.simulator.seeding.customers import Customer, seed_customers
 from django_blesta.testing.simulator.seeding.payments import Payment, Wallet
+from django_blesta.testing.simulator.seeding.plugins import seed_plugins
 from django_blesta.testing.simulator.seeding.sales import Bill, Sale, sell
 from django_blesta.testing.simulator.state import State
 
@@ -50,6 +51,7 @@ def seed(state: State, clock: Clock, *, clients: int, seed: int, companies: int 
         _store_bills(state, rng, bills, now)
         _store_payments(state, rng, payments)
         seed_agreements(state, customers, staff, now)
+        seed_plugins(state, customers, staff)
 
 
 def _add_up(bill: Bill) -> None:

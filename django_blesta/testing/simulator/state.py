@@ -232,6 +232,30 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "transaction_applied": _table(  # its currency, amount, type, gateway … are the transaction's, joined in
         "transaction_id:int invoice_id:int applied_amount:money applied_date:time",
         key="transaction_id invoice_id", indexes="transaction_id invoice_id"),
+    # Plugins
+    "ticket_departments": _table(
+        "id:int company_id:int name:text description:text email:text? method:text=none default_priority:text=medium"
+        " status:text=visible clients_only:flag=0 require_captcha:flag=0 user:text? password:text?",
+        indexes="company_id"),
+    "tickets": _table(
+        "id:int code:text department_id:int staff_id:int? service_id:int? client_id:int? email:text? summary:text"
+        " priority:text=medium status:text=open date_added:time date_updated:time? date_closed:time?",
+        indexes="department_id client_id status"),
+    "ticket_replies": _table(
+        "id:int ticket_id:int staff_id:int? contact_id:int? type:text=reply details:text date_added:time",
+        indexes="ticket_id"),
+    "order_forms": _table(
+        "id:int company_id:int label:text name:text type:text=general template:text=standard client_group_id:int?"
+        " visibility:text=public status:text=active require_tos:int? date_added:time?", indexes="company_id status"),
+    "orders": _table(
+        "id:int order_number:text order_form_id:int? invoice_id:int? client_id:int status:text=pending"
+        " fraud_report:text? date_added:time", indexes="client_id status"),
+    "domain_tlds": _table(
+        "id:int tld:text company_id:int package_id:int? order:int? status:text? module_id:int? dns_management:text=0"
+        " email_forwarding:text=0 id_protection:text=0 epp_code:text=0", indexes="company_id"),
+    "webhooks": _table(
+        "id:int company_id:int callback:text type:text=outgoing method:text=post_json events:list fields:list",
+        indexes="company_id type"),
 })
 # fmt: on
 
