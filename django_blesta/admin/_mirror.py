@@ -49,6 +49,7 @@ class ReadOnlyAdmin(_ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     actions = None
+    view_on_site = False  # a customer's page is the customer's
     empty_value_display = "–"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from django.apps import apps
 from django.db import models
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.signals import class_prepared
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.connection import Unreadable, decimal_from, declare, text_from
@@ -206,6 +208,22 @@ class MirrorQuerySet(models.QuerySet[Any]):
                 parents = field.related_model._base_manager.filter(pk=models.OuterRef(field.attname))
                 dangling |= models.Q(**{f"{field.attname}__isnull": False}) & ~models.Q(models.Exists(parents))
         return self.filter(dangling) if dangling else self.none()
+
+
+def per_currency(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Sums by currency, exact, without those that are nothing; in the order of the currencies' codes."""
+    sums: dict[str, Decimal] = {}
+    for currency, amount in amounts:
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+    return {currency: sums[currency] for currency in sorted(sums) if sums[currency]}
+
+
+def address_of(name: str, pk: Any) -> str:
+    """The address of a page that the site may or may not have; empty where it has none."""
+    try:
+        return reverse(name, args=[pk])
+    except NoReverseMatch:
+        return ""
 
 
 #: Columns that the sync keeps for itself; no declaration maps them.

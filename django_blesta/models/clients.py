@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -152,6 +153,18 @@ class Client(Mirror):
     def __str__(self) -> str:
         code = self.id_code or f"#{self.pk}"
         return f"{code} {self.full_name}".strip()
+
+    def balance(self) -> dict[str, Decimal]:
+        """What this client's open invoices still ask for, per currency; currencies are never added to each other."""
+        from django_blesta.models.invoices import Invoice
+
+        return Invoice.objects.using(self._state.db).for_client(self).open().due()
+
+    def credit(self) -> dict[str, Decimal]:
+        """What no invoice has used of this client's payments, per currency."""
+        from django_blesta.models.transactions import Transaction
+
+        return Transaction.objects.using(self._state.db).for_client(self).credit()
 
     @property
     def full_name(self) -> str:

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
+from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, address_of, per_currency
 from django_blesta.models.clients import Client
 from django_blesta.models.services import Service
 from django_blesta.models.taxes import Tax
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
+
+#: A pro forma waits for its payment as an issued invoice does; drafts and void ones do not.
+BILLED = ("active", "proforma")
+
+
+class InvoiceQuerySet(MirrorQuerySet):
+    """What people mean by an invoice's state: Blesta's word, whether it is closed, and the day together."""
+
+    def open(self) -> Self:
+        return self.filter(status__in=BILLED, closed_at__isnull=True)
+
+    def overdue(self, at: datetime | None = None) -> Self:
+        return self.open().filter(due_at__lt=at or timezone.now())
+
+    def paid(self) -> Self:
+        return self.filter(status__in=BILLED, closed_at__isnull=False)
+
+    def due(self) -> dict[str, Decimal]:
+        """What these invoices still ask for, per currency; added up here, since SQLite would round."""
+        return per_currency(self.values_list("currency", "due"))
 
 
 class Invoice(Mirror):
@@ -70,6 +94,8 @@ class Invoice(Mirror):
         },
     )
 
+    objects = InvoiceQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
@@ -79,13 +105,17 @@ class Invoice(Mirror):
     def __str__(self) -> str:
         return self.id_code or f"#{self.pk}"
 
+    def get_absolute_url(self) -> str:
+        """The customer's own page of it, where the site has such pages."""
+        return address_of("blesta:invoice", self.pk)
+
     @property
     def is_paid(self) -> bool:
-        return self.closed_at is not None and self.status in {"active", "proforma"}
+        return self.closed_at is not None and self.status in BILLED
 
     @property
     def is_overdue(self) -> bool:
-        owed = self.status in {"active", "proforma"} and self.closed_at is None
+        owed = self.status in BILLED and self.closed_at is None
         return owed and self.due_at is not None and self.due_at < timezone.now()
 
     @property

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import AllowedMapField, Mirror, MirrorForeignKey, MoneyField
+from django_blesta.models.base import AllowedMapField, Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField
 from django_blesta.models.clients import Client
 from django_blesta.models.coupons import Coupon
 from django_blesta.models.modules import ModuleRow
@@ -18,6 +21,20 @@ from django_blesta.resources import Call, Resource, mapped
 
 #: A module's fields may be passwords; of these words, alone or after the module's own name, none is (reference 6.8).
 SERVICE_FIELDS = ("domain", "hostname", "ip", "nameserver", "username")
+
+
+class ServiceQuerySet(MirrorQuerySet):
+    def active(self) -> Self:
+        """What runs, that which is to end on a day included."""
+        return self.filter(status="active")
+
+    def renewing_before(self, moment: datetime) -> Self:
+        """Active services that renew before then; one whose cancellation comes first does not renew."""
+        ending = models.Q(canceled_at__isnull=False, canceled_at__lte=models.F("renews_at"))
+        return self.active().filter(renews_at__lt=moment).exclude(ending)
+
+    def cancellation_scheduled(self, at: datetime | None = None) -> Self:
+        return self.active().filter(canceled_at__gt=at or timezone.now())
 
 
 class Service(Mirror):
@@ -87,6 +104,8 @@ class Service(Mirror):
             "Services.renew": "service_id",
         },
     )
+
+    objects = ServiceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("service")

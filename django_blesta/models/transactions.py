@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Self
 
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
+from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, per_currency
 from django_blesta.models.clients import Client
 from django_blesta.models.invoices import Invoice
 from django_blesta.models.modules import Gateway
@@ -37,6 +38,16 @@ class TransactionType(Mirror):
 
     def __str__(self) -> str:
         return self.real_name or self.name or f"#{self.pk}"
+
+
+class TransactionQuerySet(MirrorQuerySet):
+    def approved(self) -> Self:
+        return self.filter(status="approved")
+
+    def credit(self) -> dict[str, Decimal]:
+        """What no invoice has used of the approved ones, per currency; what Blesta does not say counts as used."""
+        rows = self.approved().exclude(applied_amount=None).values_list("currency", "amount", "applied_amount")
+        return per_currency((currency, amount - applied) for currency, amount, applied in rows)
 
 
 class Transaction(Mirror):
@@ -89,6 +100,8 @@ class Transaction(Mirror):
         company="client",
         events={"Transactions.add": "transaction_id", "Transactions.edit": "transaction_id"},
     )
+
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("transaction")
