@@ -2,6 +2,7 @@
 # and refreshes it when pyproject.toml changed. Only Python 3.11 or newer and make are needed.
 #
 #   make test ARGS="-k wire"        passes words on to pytest
+#   BLESTA_TEST_DATABASE=sqlite make test    tests on that database alone (postgresql, mariadb, sqlite)
 #   make demo BASE_PYTHON=python3.13     picks the interpreter that .venv is made with
 
 BASE_PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \

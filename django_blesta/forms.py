@@ -96,19 +96,21 @@ class OperationForm(forms.Form):
         self.data = data
 
 
-def _text(label: Any, autocomplete: str, **attributes: str) -> forms.CharField:
+def _text(label: Any, autocomplete: str, help_text: Any = "", **attributes: str) -> forms.CharField:
     # 255 characters is what a mirror can hold; Blesta's own limits are lower, and Blesta's to tell.
     widget = forms.TextInput(attrs={"autocomplete": autocomplete, **attributes})
-    return forms.CharField(label=label, max_length=255, required=False, widget=widget)
+    return forms.CharField(label=label, max_length=255, required=False, widget=widget, help_text=help_text)
 
 
 class ContactForm(OperationForm):
     """What a customer may change about a contact; the fields are named as the mirror's columns are.
 
-    None is required here: which fields are is a setting of the client's group in Blesta, and its answer says so.
+    None is required here: which fields are is a setting of the client's group in Blesta, and its answer says so. Those
+    in `needed` Blesta wants of every contact, so they are marked.
     """
 
     renamed = contacts.RENAMED
+    needed: ClassVar[tuple[str, ...]] = ("first_name", "last_name", "email")
 
     first_name = _text(_("First name"), "given-name")
     last_name = _text(_("Last name"), "family-name")
@@ -120,12 +122,21 @@ class ContactForm(OperationForm):
     city = _text(_("City"), "address-level2")
     state = _text(_("State"), "address-level1")
     zip = _text(_("Postal code"), "postal-code")
-    country = _text(_("Country"), "country")
+    country = _text(_("Country"), "country", help_text=_("The two-letter code, such as GB or DE."))
 
     def __init__(self, data: Any = None, *, contact: Contact, using: str = DEFAULT_DB_ALIAS, **options: Any) -> None:
         shown = {name: getattr(contact, name) for name in contacts.COLUMNS}
         super().__init__(data, using=using, **(options | {"initial": shown | (options.get("initial") or {})}))
         self.contact = contact
+        for name in self.needed:
+            if name in self.fields:
+                # Not HTML's `required`: the browser would keep the form back, and Blesta's own answer with it.
+                self.fields[name].widget.attrs["aria-required"] = "true"
+
+    def clean_country(self) -> str:
+        """Blesta knows the codes in capitals only; anything longer is left for Blesta to refuse."""
+        entered: str = self.cleaned_data["country"]
+        return entered.upper() if len(entered) == 2 and entered.isascii() else entered
 
     def ask(self, *, actor: Any, token: str) -> Result:
         # A page that leaves a field out does not clear it.

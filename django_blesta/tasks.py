@@ -14,8 +14,8 @@ from django_blesta import conf, sync
 from django_blesta.models import mirror_named
 
 logger = logging.getLogger("django_blesta.tasks")
-SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP = (
-    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep")
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE = (
+    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune")
 )
 
 
@@ -25,8 +25,8 @@ def sync_all(
 ) -> None:
     """Everything, as `blesta_sync` does it, with the help of whichever workers are free.
 
-    What went wrong is on the runs; a trouble that stops all is raised. A task that was delivered again goes on with
-    its own batch; one that meets another's leaves it alone.
+    What went wrong is on the runs; a trouble that stops all is raised. A task that meets another, be it itself
+    delivered twice, leaves it alone; one that died is gone on with by the sweeper, or by whoever syncs next.
     """
     batch = uuid.UUID(self.request.id) if self.request.id else None
     try:
@@ -64,7 +64,7 @@ def _aliases() -> list[str]:
 
 
 def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, and the sweeper.
+    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, the sweeper, the pruning.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -78,4 +78,12 @@ def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dic
         for using in _aliases()
     }
     entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
+    for using in _aliases():
+        entries[f"django_blesta prune {using}"] = {"task": PRUNE, "schedule": 86_400.0, "kwargs": {"using": using}}
     return entries
+
+
+@shared_task(name=PRUNE, ignore_result=True)
+def prune(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Forget changes and runs that are older than HISTORY_DAYS."""
+    sync.prune(using)

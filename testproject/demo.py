@@ -219,7 +219,11 @@ class Site:
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self._server.server_port}/"
+        return f"http://localhost:{self.port}/"
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
 
     def start(self) -> None:
         self._thread.start()

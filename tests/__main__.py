@@ -1,5 +1,8 @@
 """`python -m tests`: the whole suite on the best database that answers, then on each other database the tests that
-are marked `every_database`. Ends with one line per database. Further words go to pytest."""
+are marked `every_database`. Ends with one line per database. Further words go to pytest.
+
+`BLESTA_TEST_DATABASE` (postgresql, mariadb, sqlite) runs the whole suite on that database and on no other.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from tests.surroundings import WHY_NOT, must_have_everything
 
 NO_TESTS_COLLECTED = 5
+DATABASES = ("postgresql", "mariadb", "sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,26 @@ class Pass:
         return pytest.returncode, last.strip("= ")
 
 
-def passes() -> tuple[list[Pass], dict[str, str]]:
-    """What can be run here, and why each other database cannot."""
-    absent = {name: reason for name in ("postgresql", "mariadb", "sqlite") if (reason := WHY_NOT[name]())}
+def passes(only: str = "") -> tuple[list[Pass], dict[str, str]]:
+    """What can be run here, and why each other database that is wanted cannot; ValueError for an unknown one."""
+    if only and only not in DATABASES:
+        raise ValueError(f"BLESTA_TEST_DATABASE is {only}; it must be {', '.join(DATABASES[:-1])} or {DATABASES[-1]}.")
+    wanted = (only,) if only else DATABASES
+    absent = {name: reason for name in wanted if (reason := WHY_NOT[name]())}
+    if only:
+        return [Pass(name, whole=True) for name in wanted if name not in absent], absent
     main = "sqlite" if "postgresql" in absent else "postgresql"
     others = [name for name in ("mariadb", "sqlite") if name not in absent and name != main]
     return [Pass(main, whole=True), *(Pass(name, whole=False) for name in others)], absent
 
 
 def main(words: list[str]) -> int:
-    planned, absent = passes()
+    only = os.environ.get("BLESTA_TEST_DATABASE", "")
+    try:
+        planned, absent = passes(only)
+    except ValueError as error:
+        print(error)
+        return 2
     lines: list[str] = []
     failed = False
     for planned_pass in planned:
@@ -60,8 +74,9 @@ def main(words: list[str]) -> int:
         verdict = "passed " if fine else "FAILED "
         lines.append(f"{verdict} {planned_pass.title}: {last} [{time.monotonic() - started:.0f} s in all]")
     for database, reason in absent.items():
-        failed = failed or must_have_everything()
-        word = "FAILED " if must_have_everything() else "skipped"
+        is_fault = must_have_everything() or database == only
+        failed = failed or is_fault
+        word = "FAILED " if is_fault else "skipped"
         lines.append(f"{word} {database}: it does not answer here: {reason}")
     print("\n=== summary", *lines, sep="\n", flush=True)
     return int(failed)

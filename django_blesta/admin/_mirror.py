@@ -210,15 +210,18 @@ class MirrorAdmin(ReadOnlyAdmin):
             "related_tables": tables,
             "changes": self._changes(obj, request),
             "gone_at": obj.gone_at,
+            **self.context_of(obj, request),
             **(extra_context or {}),
         }
         return super().change_view(request, object_id, form_url, context)
 
+    def context_of(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        """What else the template of one row's page is given."""
+        return {}
+
     def _changes(self, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
         """What the sync saw change in this row of late."""
-        if not self.admin_site.is_registered(Change):
-            return None
-        if not self.admin_site.get_model_admin(Change).has_view_permission(request):
+        if not may_see(Change, self.admin_site, request):
             return None
         rows = Change.objects.filter(resource=obj._meta.label_lower, remote_id=remote_name(obj))[: RELATED_ROWS + 1]
         address = reverse(f"{self.admin_site.name}:django_blesta_change_changelist")
@@ -230,11 +233,9 @@ class MirrorAdmin(ReadOnlyAdmin):
         """What the template shows of one relation; None for staff who may not see the rows."""
         manager = getattr(obj, related.accessor)
         model = manager.model
-        if not self.admin_site.is_registered(model):
+        if not may_see(model, self.admin_site, request):
             return None
         face = self.admin_site.get_model_admin(model)
-        if not face.has_view_permission(request):
-            return None
         rows = manager.order_by(*related.ordering)
         if isinstance(face, MirrorAdmin):
             rows = rows.select_related(*face._joined(related.columns)) if face._joined(related.columns) else rows
@@ -283,6 +284,11 @@ def _column(show: Callable[[Any], Any], description: Any, ordering: str) -> Call
         return show(obj)
 
     return admin.display(description=description, ordering=ordering)(column)
+
+
+def may_see(model: type[models.Model], site: admin.AdminSite, request: HttpRequest) -> bool:
+    """Whether this admin shows rows of the model to whoever asks."""
+    return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
 
 
 def link_to(obj: models.Model, site: admin.AdminSite, text: str = "") -> str:

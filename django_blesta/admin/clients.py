@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._filters import CompanyFilter, GoneFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
+from django_blesta.admin.links import linked_users
 from django_blesta.models import Client, ClientGroup, Contact, ContactNumber, ContactPermission, ContactType, User
 
 PERSON = ("first_name", "last_name", "company_name", "email")
@@ -14,6 +18,7 @@ PERSON = ("first_name", "last_name", "company_name", "email")
 
 @admin.register(Client)
 class ClientAdmin(MirrorAdmin):
+    change_form_template = "django_blesta/admin/client.html"
     list_display = ("row", "company_name", "email", "status_word", "client_group_link", "country")
     list_filter = (WordFilter.of("active", "inactive", "fraud"), "client_group", CompanyFilter, GoneFilter)
     search_fields = ("id_code", *PERSON)
@@ -41,6 +46,9 @@ class ClientAdmin(MirrorAdmin):
         Related("card_accounts", ("row", "expires", "status_word")),
         Related("bank_accounts", ("row", "status_word")),
     )
+
+    def context_of(self, obj: Client, request: HttpRequest) -> dict[str, Any]:
+        return {"linked_users": linked_users(obj, request, self.admin_site)}
 
 
 @admin.register(ClientGroup)

@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to
+from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to, may_see
 from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 
 
@@ -39,6 +39,22 @@ class ResourceFilter(admin.SimpleListFilter):
 class JournalAdmin(ReadOnlyAdmin):
     class Media:
         css = {"all": ("django_blesta/admin.css",)}
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row of the page, which remembers for whom it is: names are for those who may see the rows named."""
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            obj.shown_to = request
+        return obj
+
+    def held(self, obj: Any, model: type[Mirror] | None, pk: int | None) -> str | None:
+        """A link to a row of the mirror, or its number where it is missing or not for these staff."""
+        if pk is None:
+            return None
+        request = getattr(obj, "shown_to", None)
+        visible = model is not None and request is not None and may_see(model, self.admin_site, request)
+        row = model._base_manager.filter(pk=pk).first() if model is not None and visible else None
+        return link_to(row, self.admin_site) if row else f"#{pk}"
 
     @admin.display(description=_("resource"), ordering="resource")
     def resource_name(self, obj: SyncRun | QuarantinedRow | Change | Certificate | Operation) -> str:
@@ -122,8 +138,8 @@ class QuarantinedRowAdmin(JournalAdmin):
         model = mirror_of(obj.resource)
         if model is None or model.resource.key != ("id",) or not obj.remote_id.isdecimal():
             return None
-        held = model._base_manager.filter(pk=int(obj.remote_id[:18])).first()
-        return link_to(held, self.admin_site) if held else None
+        pk = int(obj.remote_id[:18])
+        return self.held(obj, model, pk) if model._base_manager.filter(pk=pk).exists() else None
 
 
 @admin.register(Change)
@@ -188,14 +204,8 @@ class OperationAdmin(JournalAdmin):
 
     @admin.display(description=_("target"))
     def target_link(self, obj: Operation) -> str | None:
-        return self._held(mirror_of(obj.resource), obj.target_id)
+        return self.held(obj, mirror_of(obj.resource), obj.target_id)
 
     @admin.display(description=_("client"))
     def client_link(self, obj: Operation) -> str | None:
-        return self._held(mirror_of("django_blesta.client"), obj.client_id)
-
-    def _held(self, model: type[Mirror] | None, pk: int | None) -> str | None:
-        if pk is None:
-            return None
-        held = model._base_manager.filter(pk=pk).first() if model else None
-        return link_to(held, self.admin_site) if held else f"#{pk}"
+        return self.held(obj, mirror_of("django_blesta.client"), obj.client_id)

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from django_blesta import status
-from django_blesta.admin._mirror import ReadOnlyAdmin
+from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
 from django_blesta.models import Operation, QuarantinedRow, Status, SyncRun, mirror_named
@@ -49,7 +49,9 @@ class StatusAdmin(ReadOnlyAdmin):
             "aliases": aliases if len(aliases) > 1 else [],
             "troubles": [(trouble, _where(trouble, link)) for trouble in found.troubles],
             "resources": [(one, link(mirror_named(one.name))) for one in found.resources],
-            "operations": [(one, link(Operation, f"state__exact={one.state}")) for one in found.operations],
+            "operations": [
+                (one, link(Operation, f"state__exact={one.state}")) for one in found.operations if _shown(one)
+            ],
             "runs": self._last_runs(using) if found.resources else [],
             "runs_link": link(SyncRun),
             "quarantine_link": link(QuarantinedRow),
@@ -67,12 +69,15 @@ class StatusAdmin(ReadOnlyAdmin):
 
     def _link(self, request: HttpRequest, model: Any, query: str = "") -> str:
         """The list of these rows, for staff who may see it."""
-        if not self.admin_site.is_registered(model):
-            return ""
-        if not self.admin_site.get_model_admin(model).has_view_permission(request):
+        if not may_see(model, self.admin_site, request):
             return ""
         address = reverse(f"{self.admin_site.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
         return f"{address}?{query}" if query else address
+
+
+def _shown(operations: status.OperationCount) -> bool:
+    """Only what is queued waits, and most sites queue nothing."""
+    return bool(operations.count) or operations.state != Operation.State.PENDING
 
 
 Link = Callable[..., str]
@@ -91,8 +96,12 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(Operation, f"state__exact={Operation.State.UNKNOWN}")
         case "operations-sending":
             return link(Operation, f"state__exact={Operation.State.SENDING}")
+        case "left-behind":
+            return link(SyncRun, f"state__exact={SyncRun.State.RUNNING}")
         case "run-failed" | "suspect" | "interrupted" | "stuck":
             return link(SyncRun, f"resource={trouble.resource}")
-        case "denied" | "unreachable" | "maintenance" | "late":
+        case "denied" | "not-callable" | "maintenance" | "failing" | "throttled" | "blocked":
+            return link(SyncRun)
+        case "unreachable" | "misunderstood" | "late":
             return link(SyncRun)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -94,7 +94,7 @@ class Invoice(Mirror):
         },
     )
 
-    objects = InvoiceQuerySet.as_manager()
+    objects: ClassVar[Any] = InvoiceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("invoice")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils.functional import Promise
@@ -101,7 +101,7 @@ class Transaction(Mirror):
         events={"Transactions.add": "transaction_id", "Transactions.edit": "transaction_id"},
     )
 
-    objects = TransactionQuerySet.as_manager()
+    objects: ClassVar[Any] = TransactionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("transaction")

@@ -10,7 +10,8 @@ NotConfigured                          503
 anything else                          502
 ====================================== ====== =======================================================
 
-Every body has ``detail`` (a sentence for people) and ``code``.
+Every body has ``detail`` (a sentence for people) and ``code``. In this app's own views REST framework's answers (401,
+403, 404, 405, 415, 429, a body that is not JSON) have both too; a site's own views keep what REST framework gives them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Final
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.urls import NoReverseMatch
 from rest_framework import status
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.settings import api_settings
@@ -80,7 +81,19 @@ def blesta_exception_handler(exc: Exception, context: dict[str, Any]) -> Respons
     if isinstance(exc, BlestaError):
         set_rollback()
         return _answer(exc, context)
-    return exception_handler(exc, context)
+    answer = exception_handler(exc, context)
+    if answer is not None and getattr(context.get("view"), "errors_have_codes", False):
+        answer.data = _with_code(exc, answer.data)
+    return answer
+
+
+def _with_code(error: Exception, data: Any) -> dict[str, Any]:
+    """REST framework's own answers (not found, not allowed, not JSON …) in the form that ours have."""
+    detail = data.get("detail") if isinstance(data, Mapping) else None
+    if isinstance(detail, ErrorDetail):
+        return _body(str(detail), str(detail.code))
+    known = error if isinstance(error, APIException) else APIException()
+    return _body(str(known.default_detail), known.default_code, errors=known.get_full_details())
 
 
 def operation_url(token: str, context: Mapping[str, Any]) -> str | None:
@@ -99,7 +112,7 @@ def _answer(error: BlestaError, context: Mapping[str, Any]) -> Response:
     url = operation_url(token, context) if outcome_of(error) == "unknown" else None
     headers = {}
     if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(math.ceil(error.retry_after or RETRY_AFTER))
+        headers["Retry-After"] = str(math.ceil(RETRY_AFTER if error.retry_after is None else error.retry_after))
     if url:
         headers["Location"] = url
     return Response(_body(str(sentence_for(error)), code, operation=url), http_status, headers=headers)

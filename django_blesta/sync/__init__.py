@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
-from django_blesta.models import Company, Mirror, SyncRun
+from django_blesta.models import Company, Mirror, SyncRun, SyncScope
 from django_blesta.resources import resource_of
+from django_blesta.sync import identity, invariants
+from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import get_row
-from django_blesta.sync.fence import draw
-from django_blesta.sync.leases import AlreadyRunning, is_leased, leased
-from django_blesta.sync.passes import Pass, Progress, Silence, work_on
+from django_blesta.sync.fence import begin_refresh
+from django_blesta.sync.history import prune_history, prune_runs
+from django_blesta.sync.leases import AlreadyRunning, is_leased, leased, was_abandoned
+from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_off_the_forgotten
 from django_blesta.sync.plan import Scope, in_order, scopes
-from django_blesta.sync.rows import map_rows, quarantine, release
+from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 
-__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "refresh", "run"]
+__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "prune", "refresh", "run"]
 
 
 def run(
@@ -41,15 +46,21 @@ def run(
     `details=False` leaves out the single `get` of changed rows, `scoped=False` what costs a request per parent.
     What befalls one resource is on its run. What befalls them all (wrong key, maintenance, no connection, a mistake
     in the setting) is raised, after the run it struck was recorded; what had been stored stays. Raise AlreadyRunning
-    where another sync of the installation is under way. `batch` names this one, so that whoever begins it twice
-    (a task that was delivered again) has it once; `helpers` names the task by which other workers take part.
+    where another sync of the installation is under way. `batch` is what the runs of this one have in common;
+    `helpers` names the task by which other workers take part.
     """
-    holder = batch or uuid.uuid4()
+    batch = batch or uuid.uuid4()
     runs: list[SyncRun] = []
     models = in_order(chosen)
-    with leased(str(holder), using):
-        for scope in _asked(using, company_ids, holder, cause):
-            page_size = 0
+    with leased(using) as holder:
+        write_off_the_forgotten(using)
+        with _recorded(using, batch, cause):
+            asked = scopes(using, company_ids)
+        for scope in asked:
+            with _recorded(using, batch, cause, scope.company_id):
+                verdict = identity.check(scope)
+            notice, page_size = verdict.notice, 0
+            begun = len(runs)
             for model in models:
                 if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
                     continue
@@ -57,6 +68,7 @@ def run(
                 work = Pass(
                     model,
                     scope,
+                    batch,
                     holder,
                     cause,
                     details=details,
@@ -68,18 +80,36 @@ def run(
                 page_size = max(page_size, work.page_size)
                 if work.failure and not concerns_one_resource(work.failure):
                     raise work.failure
+                _add_findings(runs[-1], scope, model, notice)
+                notice = ""
+            if chosen is None and all(
+                one.state in {SyncRun.State.COMPLETE, SyncRun.State.ABSENT} for one in runs[begun:]
+            ):
+                identity.remember(scope)
     return runs
 
 
-def _asked(using: str, company_ids: Iterable[int] | None, batch: uuid.UUID, cause: str) -> list[Scope]:
-    """`scopes`, and where Blesta does not answer that first question, a run over companies that says why."""
+def _add_findings(run: SyncRun, scope: Scope, model: type[Mirror], notice: str) -> None:
+    """What the rows themselves say once they are stored: sums that do not add up are listed, never mended."""
+    violations = invariants.check(scope, model)
+    if not (violations.count or notice):
+        return
+    run.violations, run.violation_count = violations.first, violations.count
+    run.notice = "; ".join(filter(None, [notice, run.notice]))[:500]
+    run.save(using=scope.using, update_fields=["violations", "violation_count", "notice"])
+
+
+@contextmanager
+def _recorded(using: str, batch: uuid.UUID, cause: str, company_id: int | None = None) -> Iterator[None]:
+    """Where a question before the first run is not answered as it must be: a run over companies that says why."""
     began = timezone.now()
     try:
-        return scopes(using, company_ids)
+        yield
     except BlestaError as error:
         SyncRun.objects.using(using).create(
             batch=batch,
             resource=Company._meta.label_lower,
+            company_id=company_id,
             cause=cause,
             state=SyncRun.State.FAILED,
             started_at=began,
@@ -101,9 +131,14 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
-    """Whether a run is recorded as running that nobody works on."""
+    """Whether a sync has ended without saying so: its lease has run out, or a run stands there that nobody has."""
     running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
-    return running and not is_leased(using)
+    return (running and not is_leased(using)) or was_abandoned(using)
+
+
+def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
+    """Forget changes and runs that are older than HISTORY_DAYS; return how many of each."""
+    return prune_history(using), prune_runs(using)
 
 
 def concerns_one_resource(error: BlestaError) -> bool:
@@ -116,20 +151,42 @@ def concerns_one_resource(error: BlestaError) -> bool:
 def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, cause: str = "refresh") -> bool:
     """Fetch one row whole and store it; False where Blesta shows no such row to the companies we know.
 
-    A row that is missing is not marked gone here: absence is judged by a complete run only.
+    A row that is missing is not marked gone here: absence is judged by a complete run only. What was fetched before
+    a run that has been completed meanwhile is fetched again: that run knows better, even of rows that it did not see.
     """
     held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
     for scope in _scopes_for(using, held):
-        fence, before = draw(using), timezone.now()
-        row = get_row(model, pk, scope)
-        if row is None:
-            continue
-        mapped = map_rows(model, [row], scope, whole=True)
-        quarantine(model, mapped.unfit, at=before, using=using)
-        if mapped.incoming:
-            store(model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=True)
-            release(model, [incoming.key for incoming in mapped.incoming], using=using)
-            return True
+        while True:
+            fence, before = begin_refresh(model, pk, using=using), timezone.now()
+            row = get_row(model, pk, scope)
+            reached("row-fetched")
+            if row is None:
+                break
+            mapped = map_rows(model, [row], scope, whole=True)
+            quarantine(model, mapped.unfit, at=before, using=using)
+            if not mapped.incoming:
+                break
+            if _store_unless_overtaken(model, scope, mapped, fence, before, cause):
+                return True
+    return False
+
+
+class _Overtaken(Exception):
+    """A run that began after the fetch has been completed."""
+
+
+def _store_unless_overtaken(
+    model: type[Mirror], scope: Scope, mapped: Mapped, fence: int, before: datetime, cause: str
+) -> bool:
+    using = scope.using
+    runs = SyncScope.objects.using(using).filter(resource=model._meta.label_lower, company_id=scope.company_id)
+    with suppress(_Overtaken), transaction.atomic(using):
+        store(model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=True, cause=cause)
+        # Locked, so that a run which is just being completed is waited for.
+        if any(completed > fence for completed in runs.select_for_update().values_list("completed_fence", flat=True)):
+            raise _Overtaken
+        release(model, [incoming.key for incoming in mapped.incoming], using=using)
+        return True
     return False
 
 

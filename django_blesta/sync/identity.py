@@ -20,8 +20,8 @@ from django_blesta.exceptions import BlestaError, Facts, ForeignInstallation, No
 from django_blesta.models import Client, Contact, IdentityMark, Invoice, Mirror, Service, Transaction, mirror_named
 from django_blesta.resources import Unfit, resource_of, row_mapping
 from django_blesta.sync.comparison import present_rows
+from django_blesta.sync.fetch import concerns_one_answer
 from django_blesta.sync.plan import Scope
-from django_blesta.sync.survey import concerns_one_answer
 
 NAMED_IN_A_SENTENCE = 4
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q
+from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.exceptions import BlestaError
@@ -27,10 +28,12 @@ from django_blesta.sync.comparison import (
     present_rows,
     row_differences,
 )
+from django_blesta.sync.fetch import concerns_one_answer
 from django_blesta.sync.plan import Scope, in_order, scopes
 from django_blesta.sync.rows import Mapped
+from django_blesta.sync.settle import ASK_UNLISTED_AGAIN_AFTER
 from django_blesta.sync.store import Incoming
-from django_blesta.sync.survey import Survey, Unstored, concerns_one_answer, concerns_one_resource
+from django_blesta.sync.survey import Survey, Unstored, concerns_one_resource
 
 Key: TypeAlias = tuple[Any, ...]
 Verb: TypeAlias = Literal["create", "change", "detail", "return", "rewrite", "ask", "remove", "quarantine"]
@@ -115,7 +118,7 @@ class Outlook:
                 raise
             notices.append(str(error))
         notices += self.survey.incomplete
-        if not notices:
+        if not notices and not self.survey.has_no_order:
             yield from self._unseen(notices)
         self.forecast.notice = "; ".join(notices)
 
@@ -166,6 +169,9 @@ class Outlook:
         rows = present_rows(self.model, self.scope).order_by().values_list(*key_attnames(self.model))
         if self.resource.reached_by:
             rows = rows.filter(pk__in=list(self.survey.asked))
+        # A row that is known to be in no listing is not asked about at every run.
+        lately = timezone.now() - ASK_UNLISTED_AGAIN_AFTER
+        rows = rows.filter(Q(unlisted_at__isnull=True) | Q(unlisted_at__lt=lately))
         missing: list[Key] = []
         held = 0
         for key in map(tuple, rows.iterator(chunk_size=2000)):

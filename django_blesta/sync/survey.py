@@ -15,10 +15,11 @@ from typing import Any, cast
 from django.db import models
 
 from django_blesta.connection import Unreadable, identifier_from
-from django_blesta.exceptions import BlestaError, Denied, Misunderstood, NotAllowed, NotConfigured, Unavailable
+from django_blesta.exceptions import BlestaError, Denied, NotAllowed, NotConfigured, Unavailable
 from django_blesta.models import Mirror, mirrors
 from django_blesta.resources import Call, Unfit, resource_of
 from django_blesta.sync.comparison import number_of
+from django_blesta.sync.fetch import concerns_one_answer
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
 from django_blesta.sync.rows import Mapped, map_rows
 from django_blesta.sync.store import Incoming
@@ -52,11 +53,6 @@ class Unstored:
 
     def reached(self, model: type[Mirror]) -> set[int]:
         return {one for name in resource_of(model).reached_by for one in self.references.get(name, ())}
-
-
-def concerns_one_answer(error: BlestaError) -> bool:
-    """Whether only this page or row is affected: the next request may well be answered."""
-    return isinstance(error, Misunderstood) or (isinstance(error, Unavailable) and error.reason == "failing")
 
 
 def concerns_one_resource(error: BlestaError) -> bool:
@@ -114,6 +110,12 @@ class Survey:
         """What Blesta counts, of all companies that it shows to the key; None where it does not count."""
         call = self.resource.count
         return None if call is None else int(self._read(call, arguments))
+
+    @property
+    def has_no_order(self) -> bool:
+        """Whether Blesta kept none of the orders that a paged listing was asked in."""
+        listing = self.resource.listing
+        return listing is not None and listing.paged and not self._orders
 
     def parents(self) -> list[int]:
         held = parents_of(self.model, self.scope)
@@ -206,7 +208,12 @@ class Survey:
         if again != counted or not behind.numbers:
             return []  # what was created meanwhile is not ours to miss
         numbers = set(behind.numbers)
-        beyond = [row for row in self._page(last + 1, order) if number_of((self._identity(row),)) not in numbers]
+        try:
+            rows = self._page(last + 1, order)
+        except BlestaError as error:
+            self._missed(f"page {last + 1}", error)
+            return []
+        beyond = [row for row in rows if number_of((self._identity(row),)) not in numbers]
         if beyond and self.count() == counted:
             self.incomplete.append(f"Blesta counts {counted} rows and shows more")
             return beyond

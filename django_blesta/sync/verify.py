@@ -33,10 +33,11 @@ from django_blesta.sync.comparison import (
     present_rows,
     row_differences,
 )
+from django_blesta.sync.fetch import concerns_one_answer
 from django_blesta.sync.plan import Scope, in_order, referenced_by, scopes
 from django_blesta.sync.rows import Mapped
 from django_blesta.sync.store import Incoming
-from django_blesta.sync.survey import Survey, Unstored, concerns_one_answer, concerns_one_resource
+from django_blesta.sync.survey import Survey, Unstored, concerns_one_resource
 
 MAX_LISTED = 100
 MAX_SUSPECTS = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -128,6 +129,21 @@ def test_operation_leads_to_its_target_and_client(staff: Browser) -> None:
 
     assert f"/admin/django_blesta/contact/{made.target_id}/change/" in page
     assert f"/admin/django_blesta/client/{made.client_id}/change/" in page
+
+
+@pytest.mark.parametrize("kind", ["operation", "quarantinedrow"])
+def test_row_that_is_named_is_a_number_to_staff_who_may_not_see_it(
+    kind: str, staff_with: Callable[..., Browser]
+) -> None:
+    made = KINDS[kind](1)
+    person = Client.objects.get()
+    address = f"/admin/django_blesta/{kind}/{made.pk}/change/"
+
+    blind = staff_with(f"view_{kind}").get(address).content.decode()
+
+    assert person.last_name not in blind
+    assert f"#{person.pk}" in blind
+    assert person.last_name in staff_with(f"view_{kind}", "view_client").get(address).content.decode()
 
 
 def test_quarantined_row_leads_to_the_older_state_that_is_held(staff: Browser) -> None:

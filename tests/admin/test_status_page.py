@@ -65,6 +65,14 @@ def test_troubles_are_listed_with_links_to_their_rows(staff: Browser) -> None:
         assert f'href="/admin/django_blesta/{link}"' in page
 
 
+def test_waiting_changes_have_a_line_only_when_there_are_any(staff: Browser) -> None:
+    every_mirror_read()
+    assert "Waiting</span>" not in staff.get(PAGE).content.decode()
+
+    Operation.objects.create(token="t", kind="contacts.edit", state="pending", created_at=timezone.now())
+    assert "Waiting</span>" in staff.get(PAGE).content.decode()
+
+
 def test_links_are_left_out_when_staff_may_not_follow_them(staff_with: Callable[..., Browser]) -> None:
     every_mirror_read()
 

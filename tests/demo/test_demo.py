@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 import pytest
 
@@ -132,6 +133,42 @@ def test_demo_shows_staff_and_customer_what_they_came_for(folder: Path) -> None:
         assert demo.output.rstrip().endswith("Stopped.")
 
 
+def test_demo_says_how_to_reach_everything_and_logs_no_request(folder: Path) -> None:
+    with Demo(folder, "--port", "0") as demo:
+        assert "Another program has port" not in demo.output
+        found = re.search(r"answers at (\S+) to user (\S+), key (\S+)\n", demo.output)
+        assert found is not None
+        url, user, key = found.groups()
+        headers = {"BLESTA-API-USER": user, "BLESTA-API-KEY": key}
+        asked = Request(f"{url}clients/getListCount.json", headers=headers)  # noqa: S310  (our own simulator)
+        with build_opener().open(asked, timeout=PATIENCE) as answer:  # our own simulator
+            assert json.load(answer) == {"response": 12}
+        desk = re.search(r"control desk is at (\S+)", demo.output)
+        assert desk is not None
+        with build_opener().open(desk.group(1), timeout=PATIENCE) as answer:
+            assert "switches" in json.load(answer)
+        assert "forgotten when the demo ends" in demo.output
+
+        logins = [line for line in demo.output.splitlines() if re.match(r"  (Staff|Customer|API) ", line)]
+        assert len({line.index("http://") for line in logins}) == 1
+        api = re.search(r"API .*http://localhost:\d+/(\S+)", demo.output)
+        assert api is not None
+        listed = json.loads(Visitor(demo.url).log_in("customer").get(api.group(1)))
+        assert listed["count"] >= 1
+        Visitor(demo.url).log_in("admin").get("admin/")
+
+        assert demo.stop(signal.SIGINT) == 0
+        told = demo.output.split("ctrl-C ends everything.")[1]
+        assert told.split() == ["Stopping", "...", "Stopped."]
+
+
+def test_requests_are_logged_when_more_is_asked_for(folder: Path) -> None:
+    with Demo(folder, "--port", "0", "-v", "2") as demo:
+        Visitor(demo.url).log_in("customer")
+        assert demo.stop(signal.SIGINT) == 0
+        assert '"GET /login/ ' in demo.output
+
+
 def test_second_demo_finds_nothing_new_and_ends_on_sigterm(folder: Path) -> None:
     with Demo(folder, "--port", "0") as first:
         first.stop(signal.SIGTERM)
@@ -155,6 +192,7 @@ def test_next_port_is_taken_when_the_wanted_one_is_not_free(folder: Path) -> Non
         with Demo(folder, "--port", str(taken)) as demo:
             port = int(demo.url.rsplit(":", 1)[1].strip("/"))
             assert taken < port < taken + 50
+            assert f"Another program has port {taken}, so this is port {port}." in demo.output
             assert demo.stop(signal.SIGINT) == 0
 
 

@@ -186,6 +186,16 @@ class TestNothingWasDone:
         assert writes(billing) == []
 
 
+class TestCountry:
+    @pytest.mark.parametrize(
+        ("entered", "sent"), [("de", "DE"), (" fr ", "FR"), ("GB", "GB"), ("germany", "germany"), ("ß", "ß"), ("", "")]
+    )
+    def test_code_is_sent_in_capitals_and_nothing_else_is_touched(self, contact, entered, sent):
+        form = post(contact, page(contact, country=entered))
+        assert form.is_valid()
+        assert form.cleaned_data["country"] == sent
+
+
 class TestShape:
     @pytest.mark.parametrize("entered", ["\x00", "a\x00b", "x" * 100_000])
     def test_what_cannot_be_text_of_a_contact_sends_nothing(self, billing, contact, entered):

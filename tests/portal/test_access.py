@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.http import HttpResponse
 from django.test import Client as Browser
@@ -89,6 +91,7 @@ def test_page_is_friendly_when_the_user_has_no_link(name: str) -> None:
 
     assert response.status_code == 200
     assert "not linked to a billing account" in response.content.decode()
+    assert re.search(r"<title>\w", response.content.decode())
     assert two.mine.last_name not in response.content.decode()
     assert_not_kept(response)
 

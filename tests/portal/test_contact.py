@@ -117,5 +117,28 @@ def test_other_contact_of_the_client_has_its_own_page(browser: Browser, person: 
     assert 'value="Hopper"' in browser.get(address).content.decode()
 
 
+def test_field_says_what_it_wants(browser: Browser) -> None:
+    content = browser.get(PAGE).content.decode()
+
+    inputs = {found.group(1): found.group(0) for found in re.finditer(r'<input [^>]*name="(\w+)"[^>]*>', content)}
+    assert {name for name, tag in inputs.items() if 'aria-required="true"' in tag} == {
+        "first_name",
+        "last_name",
+        "email",
+    }
+    assert not any(re.search(r"\srequired", tag) for tag in inputs.values())
+    for name in ("first_name", "last_name", "email"):
+        assert re.search(rf'<label for="id_{name}">[^<]+<span [^>]*aria-hidden="true">\*</span></label>', content)
+    assert '<label for="id_city">City</label>' in content
+    assert 'aria-describedby="id_country_helptext"' in inputs["country"]
+    assert re.search(r'id="id_country_helptext">[^<]*two-letter code', content)
+
+
+def test_country_in_small_letters_is_sent_in_capitals(browser: Browser, person: Client, blesta: Any) -> None:
+    browser.post(PAGE, filled(browser, country="nl"))
+
+    assert blesta.state.tables["contacts"][person.contact_id]["country"] == "NL"
+
+
 def test_view_is_wrapped_by_no_transaction(browser: Browser) -> None:
     assert views.contact._non_atomic_requests == set(connections)  # type: ignore[attr-defined]  # Django's own mark

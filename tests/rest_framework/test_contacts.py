@@ -8,18 +8,25 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.utils import timezone
-from rest_framework.permissions import AllowAny
+from rest_framework.authentication import BasicAuthentication, SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.test import APIClient
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_blesta import sync
+from django_blesta.exceptions import Facts, Unavailable
 from django_blesta.models import Client, ClientLink, Contact, Operation
+from django_blesta.rest_framework.exceptions import blesta_exception_handler
+from django_blesta.rest_framework.views import ContactView
 from tests.operations.conftest import writes
 from tests.operations.rules import BROKEN, IDS, NAMELESS, make_strict, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.rest_framework.urls")]
 
-CONTACT = "/api/blesta/contacts/1/"
+LIST = "/api/blesta/contacts/"
+CONTACT = f"{LIST}1/"
 
 
 @pytest.fixture
@@ -38,6 +45,7 @@ class TestWho:
         monkeypatch.setattr(APIView, "permission_classes", [AllowAny])  # a site that is open by default
         for method in ("get", "patch", "options"):
             assert getattr(APIClient(), method)(CONTACT).status_code in (401, 403)
+        assert APIClient().get(LIST).status_code in (401, 403)
         assert APIClient().get("/api/blesta/operations/x/").status_code in (401, 403)
 
     def test_strangers_contact_is_not_there(self, billing, api):
@@ -48,11 +56,18 @@ class TestWho:
         for url in ("/api/blesta/contacts/2/", "/api/blesta/contacts/999/", f"/api/blesta/contacts/{10**30}/"):
             assert api.get(url).status_code == 404
             assert api.patch(url, {"city": "Paris"}, format="json").status_code == 404
+        assert [one["id"] for one in api.get(LIST).json()["results"]] == [1]
         assert billing.requests == []
 
     def test_suspended_link_shows_nothing(self, api):
         ClientLink.objects.update(suspended_at=timezone.now())
         assert api.get(CONTACT).status_code == 404
+        assert api.get(LIST).json()["results"] == []
+
+    def test_user_without_a_link_has_an_empty_list(self, contact, django_user_model):
+        nobody = APIClient()
+        nobody.force_login(django_user_model.objects.create_superuser("nobody"))
+        assert nobody.get(LIST).json() == {"count": 0, "next": None, "previous": None, "results": []}
 
     def test_session_without_a_csrf_token_changes_nothing(self, billing, ada):
         strict = APIClient(enforce_csrf_checks=True)
@@ -69,6 +84,35 @@ class TestGet:
         assert (shown["id"], shown["client_id"], shown["company_name"]) == (1, 1, "Analytical Engines")
         assert shown["email"] == "ada@example.com"
         assert shown["fetched_at"]
+        assert billing.requests == []
+
+
+class TestList:
+    def test_own_contacts_are_listed_by_id_and_each_as_its_own_address_shows_it(self, billing, api):
+        billing.add_contact(1, first_name="Charles", last_name="Babbage")
+        assert sync.refresh(Contact, 2)
+        billing.requests.clear()
+        listed = api.get(LIST).json()
+        assert (listed["count"], [one["contact_type"] for one in listed["results"]]) == (2, ["primary", "billing"])
+        assert listed["results"] == [api.get(f"{LIST}{pk}/").json() for pk in (1, 2)]
+        assert billing.requests == []
+
+    def test_contact_that_is_gone_is_not_listed(self, api):
+        Contact.objects.update(gone_at=timezone.now())
+        assert api.get(LIST).json()["results"] == []
+
+    def test_long_list_is_cut_into_pages(self, api, contact):
+        fields = {"client_id": 1, "company_id": contact.company_id, "fetched_at": contact.fetched_at}
+        Contact.objects.bulk_create(Contact(pk=pk, **fields) for pk in range(100, 160))
+        first = api.get(LIST).json()
+        second = api.get(first["next"]).json()
+        assert (first["count"], len(first["results"]), len(second["results"]), second["next"]) == (61, 50, 11, None)
+        assert api.get(LIST, {"page": "99"}).status_code == 404
+        assert api.get(LIST, {"page": "x"}).status_code == 404
+
+    def test_list_cannot_be_written_to(self, billing, api):
+        for method in ("post", "put", "patch", "delete"):
+            assert getattr(api, method)(LIST, {"city": "Paris"}, format="json").status_code == 405
         assert billing.requests == []
 
 
@@ -219,6 +263,68 @@ class TestShape:
         assert api.patch(CONTACT, {"city": "Zoë's 名前"}, format="multipart").json()["city"] == "Zoë's 名前"
 
 
+class TestErrors:
+    """Whatever goes wrong before Blesta is asked has a sentence and a code as well."""
+
+    @pytest.mark.parametrize(
+        ("method", "url", "asked", "status", "code"),
+        [
+            ("patch", CONTACT, {"data": "{", "content_type": "application/json"}, 400, "parse_error"),
+            ("get", "/api/blesta/contacts/999/", {}, 404, "not_found"),
+            ("get", "/api/blesta/operations/none/", {}, 404, "not_found"),
+            ("delete", CONTACT, {}, 405, "method_not_allowed"),
+            ("get", CONTACT, {"headers": {"accept": "text/vnd.none"}}, 406, "not_acceptable"),
+            ("patch", CONTACT, {"data": "city=Paris", "content_type": "text/csv"}, 415, "unsupported_media_type"),
+        ],
+    )
+    def test_error_has_detail_and_code(self, billing, api, method, url, asked, status, code):
+        answer = getattr(api, method)(url, **asked)
+        assert answer.status_code == status
+        assert (set(answer.data), answer.data["code"]) == ({"detail", "code"}, code)
+        assert answer.data["detail"]
+        assert billing.requests == []
+
+    @pytest.mark.parametrize(
+        ("classes", "status", "code"),
+        [([SessionAuthentication], 403, "not_authenticated"), ([BasicAuthentication], 401, "not_authenticated")],
+    )
+    def test_anonymous_user_is_told_so(self, contact, monkeypatch, classes, status, code):
+        monkeypatch.setattr(ContactView, "authentication_classes", classes)
+        answer = APIClient().get(CONTACT)
+        assert (answer.status_code, set(answer.json()), answer.json()["code"]) == (status, {"detail", "code"}, code)
+
+    def test_throttled_user_is_told_when_to_come_back(self, api, contact, monkeypatch):
+        class Never(BaseThrottle):
+            def allow_request(self, request, view):
+                return False
+
+            def wait(self):
+                return 7
+
+        monkeypatch.setattr(ContactView, "throttle_classes", [Never])
+        answer = api.get(CONTACT)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+        assert (set(answer.json()), answer.json()["code"]) == ({"detail", "code"}, "throttled")
+
+    def test_permission_of_the_sites_own_with_more_than_a_sentence_keeps_it(self, api, contact, monkeypatch):
+        class Closed(BasePermission):
+            def has_permission(self, request, view):
+                raise PermissionDenied({"plan": "Too small."})
+
+        monkeypatch.setattr(ContactView, "permission_classes", [Closed])
+        answer = api.get(CONTACT)
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "permission_denied"
+        assert answer.json()["detail"]
+        assert answer.json()["errors"] == {"plan": {"message": "Too small.", "code": "permission_denied"}}
+
+    @pytest.mark.parametrize(("given", "told"), [(0.0, "0"), (0.2, "1"), (7.0, "7"), (None, "60")])
+    def test_time_to_wait_is_blestas_where_it_names_one(self, given, told):
+        answer = blesta_exception_handler(Unavailable("Later.", Facts(retry_after=given)), {})
+        assert answer is not None
+        assert answer["Retry-After"] == told
+
+
 class TestOperation:
     def test_operation_of_someone_else_is_not_there(self, api, contact, django_user_model):
         patch(api, {"city": "Paris", "token": "k-1"})
@@ -233,6 +339,12 @@ class TestOperation:
         patch(api, {"company_name": "c" * 129, "token": "k-1"})
         shown = api.get("/api/blesta/operations/k-1/").json()
         assert (shown["state"], shown["complaints"]) == ("failed", [{"blesta_field": "company", "code": "length"}])
+
+    def test_operation_tells_the_customer_nothing_of_what_the_journal_wrote_for_staff(self, api):
+        patch(api, {"city": "Paris", "token": "k-1"})
+        for state in Operation.State:
+            Operation.objects.update(state=state, outcome="Misunderstood", reason="billing.example refused")
+            assert "billing.example" not in api.get("/api/blesta/operations/k-1/").text
 
     def test_operation_whose_process_died_is_shown_as_unknown(self, api):
         patch(api, {"city": "Paris", "token": "k-1"})

@@ -17,7 +17,7 @@ from tests.sync.contents import contents
 
 pytestmark = pytest.mark.django_db
 
-some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 12, "seed": 3}], indirect=True)
+some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 9, "seed": 3, "months": 10}], indirect=True)
 
 
 def scope() -> Scope:
@@ -107,7 +107,7 @@ class TestRightInstallation:
     def test_a_new_address_with_the_same_rows_is_a_notice(self, blesta, settings):
         one = learn()
         former = blesta.url
-        with Simulator(clients=12, seed=3, clock=blesta.clock) as moved:
+        with Simulator(clients=9, seed=3, months=10, clock=blesta.clock) as moved:
             settings.BLESTA = {**moved.settings(), "REQUESTS_PER_SECOND": None}
             notice = identity.check(one).notice
             assert former in notice

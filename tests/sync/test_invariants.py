@@ -17,7 +17,7 @@ from tests.sync.contents import contents
 
 pytestmark = pytest.mark.django_db
 
-some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 12, "seed": 3}], indirect=True)
+some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 9, "seed": 3, "months": 10}], indirect=True)
 
 
 def check(model: Any = None, company: int = 1) -> Violations:
@@ -80,6 +80,8 @@ class TestBooks:
         assert contents() == before
 
     def test_many_are_counted_and_the_first_are_listed(self, blesta):
+        for _ in range(MAX_LISTED):
+            blesta.add_invoice(1, delivery=())
         sync.run([Invoice], details=False)
         Invoice.objects.update(paid=Decimal("-1"))
         found = check(Invoice)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from django_blesta import sync
 from django_blesta.exceptions import ForeignInstallation, Unavailable
@@ -19,7 +20,7 @@ from tests.sync.contents import contents
 
 pytestmark = pytest.mark.django_db
 
-some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 12, "seed": 3}], indirect=True)
+some_clients = pytest.mark.parametrize("blesta_simulator", [{"clients": 9, "seed": 3, "months": 10}], indirect=True)
 
 
 def foresee(*models: type[Mirror], **options: Any) -> tuple[list[Step], list[Forecast]]:
@@ -129,6 +130,20 @@ class TestForesight:
         steps, _ = foresee(Service, Contact)
         assert told(steps) == {("service", "4", "ask"), ("contact", str(contact), "ask")}
 
+    @pytest.mark.parametrize("order", ["ignored", "honoured"])
+    def test_asks_about_nothing_where_a_run_would_not(self, blesta, order):
+        sync.run()
+        with blesta.state.lock:
+            blesta.state.delete("services", 4)
+        Service.objects.filter(pk=5).update(unlisted_at=timezone.now())
+        with blesta.state.lock:
+            blesta.state.delete("services", 5)
+            blesta.state.update("services", 1, date_added=blesta.clock.now())
+        blesta.switches.order_by = order
+        steps, _ = foresee(Service)
+        asked = {step.row for step in steps if step.verb == "ask"}
+        assert asked == ({"4"} if order == "honoured" else set())
+
     def test_says_when_a_run_would_be_suspect(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "LOSS_LIMIT_ROWS": 3}
         sync.run()
@@ -167,7 +182,7 @@ class TestForesight:
     def test_rows_that_cannot_be_seen_are_said_and_not_taken_for_missing(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
         sync.run()
-        blesta.switches.empty_page = 2
+        blesta.switches.set(page_size=7, empty_page=2)
         steps, (forecast,) = foresee(Invoice)
         assert steps == []
         assert "page 2" in forecast.notice

@@ -374,6 +374,12 @@ class TestTrouble:
         assert "page 2" in certificate.error
         assert differences(certificate) == ([], [], [])
 
+    def test_the_page_after_the_last_that_cannot_be_read_is_named_too(self, blesta, settings):
+        settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
+        sync.run()
+        blesta.switches.set(page_size=500, empty_page=2)
+        assert "page 2" in only(Invoice).error
+
     def test_rows_that_are_counted_and_never_shown_leave_it_unfinished(self, blesta):
         sync.run()
         blesta.fail(times=1000, model="Invoices", method="getListCount", status=200, body='{"response": 400}')

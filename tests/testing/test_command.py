@@ -31,7 +31,7 @@ def start(*options: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_interrupted(number: signal.Signals) -> None:
-    process = start("--companies", "2", "--print-settings")
+    process = start("--companies", "2")
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -44,6 +44,7 @@ def test_it_serves_until_it_is_interrupted(number: signal.Signals) -> None:
         assert json.load(connection.getresponse()) == {"response": 2}
         connection.close()
         settings = ast.literal_eval(process.stdout.readline().removeprefix("BLESTA = "))
+        assert re.search(r"http://127\.0\.0\.1:\d+/_control/", process.stdout.readline())
         process.send_signal(number)
         rest, errors = process.communicate(timeout=20)
     finally:
@@ -56,3 +57,18 @@ def test_it_serves_until_it_is_interrupted(number: signal.Signals) -> None:
 def test_a_taken_port_is_one_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CommandError, match="cannot be had"):
         call_command("blesta_simulator", port=taken.getsockname()[1], clients=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"port": -1}, "--port is -1; it must be from 0 to 65,535."),
+        ({"port": 65_536}, "--port is 65536; it must be from 0 to 65,535."),
+        ({"clients": -1}, "--clients is -1; it must be 0 or more."),
+        ({"companies": 0}, "--companies is 0; it must be 1 or more."),
+        ({"months": 0}, "--months is 0; it must be 1 or more."),
+    ],
+)
+def test_number_that_cannot_be_is_one_clear_sentence(option: dict[str, int], told: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(told)):
+        call_command("blesta_simulator", **option)

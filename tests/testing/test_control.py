@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -51,23 +52,56 @@ def test_switches_are_set_shown_and_reset(blesta: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body"),
+    ("name", "body", "told"),
     [
-        ("switches", {"nonsense": 1}),
-        ("switches", {"page_size": "many"}),
-        ("switches", [1]),
-        ("switches", b"{"),
-        ("clock", {"set": "yesterday"}),
-        ("clock", {"set": "2026-01-01T00:00:00"}),
-        ("clock", {"advance": {"fortnights": 1}}),
-        ("faults", {"nonsense": 1}),
-        ("faults", {"hits": 3}),
+        ("switches", {"nonsense": 1}, "There is no switch nonsense; there are auth_carrier, "),
+        ("switches", {"page_size": "many"}, 'The switch page_size cannot be "many"; it can be a whole number above 0.'),
+        ("switches", {"maintenance": 503}, 'The switch maintenance cannot be 503; it can be "off", "503" or "500".'),
+        ("switches", {"verb_strict": None}, "The switch verb_strict cannot be null; it can be true or false."),
+        ("switches", {"empty_page": True}, "it can be a whole number above 0 or null."),
+        ("switches", {"missing_plugin": 1}, "it can be false, true or a text."),
+        ("switches", {"latency": -1}, "it can be a number that is not negative."),
+        ("switches", [1], "The body must be a JSON object."),
+        ("switches", b"{", "The body is not JSON."),
+        ("clock", {"set": "yesterday"}, "The clock is set with a time zone"),
+        ("clock", {"set": "2026-01-01T00:00:00"}, "The clock is set with a time zone"),
+        ("clock", {"set": 5}, "The clock is set with a time zone"),
+        ("clock", {"advance": {"fortnights": 1}}, "The clock advances by numbers of days, "),
+        ("clock", {"advance": {"days": "one"}}, "The clock advances by numbers of days, "),
+        ("clock", {"advance": {"days": 10**9}}, "The clock cannot show that time."),
+        ("clock", {"advance": 1}, "The clock takes "),
+        ("clock", {}, "The clock takes "),
+        ("faults", {"nonsense": 1}, "A fault has no nonsense; it has after_effect, "),
+        ("faults", {"hits": 3}, "A fault has no hits; it has after_effect, "),
+        ("faults", {"times": "once"}, 'The field times of a fault cannot be "once".'),
+        ("faults", {"arguments": [1]}, "The field arguments of a fault cannot be [1]."),
     ],
 )
-def test_a_mistake_is_told(name: str, body: Any, blesta: Simulator) -> None:
+def test_a_mistake_is_told_in_a_sentence_and_changes_nothing(
+    name: str, body: Any, told: str, blesta: Simulator
+) -> None:
+    before = desk(blesta, "GET", name)
     status, shown = desk(blesta, "POST", name, body)
     assert status == 400
-    assert shown["error"]
+    assert told in shown["error"]
+    assert not re.search(r"Literal|typing|<class|'|\|", shown["error"])
+    assert desk(blesta, "GET", name) == before
+
+
+@pytest.mark.parametrize("path", ["/_control", "/_control/", "/billing/_control/"])
+def test_the_desk_lists_what_is_there(path: str, blesta: Simulator) -> None:
+    response = blesta.handle(Request("GET", path, {}, b"", "127.0.0.1"))
+    shown = json.loads(response.body)
+    assert response.status == 200
+    assert shown["switches"]["maintenance"] == '"off", "503" or "500"'
+    assert set(shown["switches"]) == set(blesta.switches.as_dict())
+    for listed, verbs in shown["paths"].items():
+        for verb in verbs:
+            assert desk(blesta, verb, listed.removeprefix("/_control/"))[0] in (200, 400)
+
+
+def test_what_is_not_there_is_answered_with_what_is(blesta: Simulator) -> None:
+    assert "there is GET switches, POST switches, " in desk(blesta, "GET", "nothing")[1]["error"]
 
 
 def test_the_clock_is_shown_set_and_advanced(blesta: Simulator) -> None:
@@ -106,7 +140,7 @@ def test_rows_are_counted(blesta: Simulator) -> None:
     assert (counts["clients"], counts["companies"], counts["invoices"]) == (1, 1, 0)
 
 
-@pytest.mark.parametrize(("verb", "name"), [("GET", "nothing"), ("PUT", "switches"), ("POST", "counts")])
+@pytest.mark.parametrize(("verb", "name"), [("GET", "nothing"), ("POST", ""), ("PUT", "switches"), ("POST", "counts")])
 def test_there_is_nothing_else(verb: str, name: str, blesta: Simulator) -> None:
     assert desk(blesta, verb, name)[0] == 404
 

@@ -5,6 +5,7 @@ Defaults are what is documented or was seen most often.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -63,10 +64,37 @@ class Switches:
     def __setattr__(self, name: str, value: Any) -> None:
         hint = _hints().get(name)
         if hint is None:
-            raise ValueError(f"there is no switch {name!r}; there are {', '.join(sorted(_hints()))}")
+            raise ValueError(f"There is no switch {name}; there are {', '.join(sorted(_hints()))}.")
         if not _fits(value, hint):
-            raise ValueError(f"{value!r} is no position of the switch {name!r}: {hint}")
+            raise ValueError(f"The switch {name} cannot be {_written(value)}; it can be {positions(name)}.")
         object.__setattr__(self, name, value)
+
+
+def positions(name: str) -> str:
+    """What a switch can be, in words and as JSON writes them."""
+    words = list(dict.fromkeys(_positions(_hints()[name])))
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _positions(hint: Any) -> list[str]:
+    if get_origin(hint) is Literal:
+        return [_written(word) for word in get_args(hint)]
+    if get_args(hint):
+        return [word for part in get_args(hint) for word in _positions(part)]
+    return _KINDS[hint]
+
+
+_KINDS: Final[Mapping[type, list[str]]] = {
+    bool: ["true", "false"],
+    int: ["a whole number above 0"],
+    float: ["a number that is not negative"],
+    str: ["a text"],
+    type(None): ["null"],
+}
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:100]
 
 
 def _fits(value: Any, hint: Any) -> bool:

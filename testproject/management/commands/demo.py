@@ -19,6 +19,7 @@ from django_blesta.exceptions import BlestaError
 from django_blesta.management.commands.blesta_sync import Bar
 from django_blesta.models import SyncRun
 from django_blesta.status import snapshot
+from django_blesta.testing.simulator import Simulator
 from testproject import demo
 
 STAFF, CUSTOMER = "admin", "customer"
@@ -39,8 +40,6 @@ class Command(BaseCommand):
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _interrupt)
             signal.signal(signal.SIGINT, _interrupt)
-        # Where each request is logged, the address and the logins scroll out of sight.
-        logging.getLogger("django.server").setLevel(logging.INFO if options["verbosity"] > 1 else logging.ERROR)
         try:
             self._run(options)
         except KeyboardInterrupt:
@@ -61,9 +60,12 @@ class Command(BaseCommand):
             self._sync()
             person = demo.make_logins(STAFF, CUSTOMER)
             site = demo.Site(options["port"])
+            # Where each request is logged, the address and the logins scroll out of sight. Making the site has set
+            # logging up anew, so this comes after it.
+            logging.getLogger("django.server").setLevel(logging.INFO if options["verbosity"] > 1 else logging.ERROR)
             site.start()
             minutely.start()
-            self._tell(site.url, simulator.url, str(person))
+            self._tell(site, simulator, str(person), wanted=options["port"])
             threading.Event().wait()
         except KeyboardInterrupt:
             if site is None:
@@ -92,15 +94,27 @@ class Command(BaseCommand):
         is_news = any(run.created or run.changed or run.removed for run in runs)
         self.stdout.write(told if is_news else f"{told} Nothing was new.")
 
-    def _tell(self, site: str, blesta: str, person: str) -> None:
+    def _tell(self, site: demo.Site, simulator: Simulator, person: str, *, wanted: int) -> None:
+        logins = [("Staff", STAFF, "admin/django_blesta/status/", ""), ("Customer", CUSTOMER, "billing/", person)]
         lines = [
             "",
-            f"  {self.style.SUCCESS(site)}",
+            f"  {self.style.SUCCESS(site.url)}",
+            *(
+                [f"  Another program has port {wanted}, so this is port {site.port}."]
+                if 0 < wanted != site.port
+                else []
+            ),
             "",
-            f"  Staff     {STAFF} / {STAFF:<14} {site}admin/django_blesta/status/",
-            f"  Customer  {CUSTOMER} / {CUSTOMER:<8} {site}billing/   ({person})",
+            *(
+                f"  {who:<9} {f'{name} / {name}':<20} {site.url}{path:<28} {note}".rstrip()
+                for who, name, path, note in logins
+            ),
+            f"  {'API':<9} {'as the customer':<20} {site.url}api/billing/contacts/",
             "",
-            f"  The simulated Blesta answers at {blesta}",
+            f"  The simulated Blesta answers at {simulator.url} to user {simulator.user}, key {simulator.key}",
+            f"  Its control desk is at {simulator.control_url}",
+            "  What is changed in it is forgotten when the demo ends.",
+            "",
             "  ctrl-C ends everything.",
             "",
         ]
