@@ -18,6 +18,8 @@ REFERENCES = {
     ("order_forms", "company_id"): "companies",
     ("order_forms", "client_group_id"): "client_groups",
     ("orders", "order_form_id"): "order_forms",
+    ("orders", "client_id"): "clients",
+    ("orders", "invoice_id"): "invoices",
     ("domain_tlds", "company_id"): "companies",
     ("domain_tlds", "package_id"): "packages",
     ("domain_tlds", "module_id"): "modules",
