@@ -78,8 +78,9 @@ class Resource:
     """Where the rows of one mirror come from.
 
     Exactly one of these brings the rows: `listing` (paged or whole; per parent where `parent` names the foreign key
-    to it), `reached_by` (`"Client.user"`: fetched one by one through other mirrors' references, for resources that
-    Blesta does not list), or a parent's whole `get` (`embedded_in`).
+    to it; once for each of the words `each`, which its `key` takes, where Blesta has no word for all), `reached_by`
+    (`"Client.user"`: fetched one by one through other mirrors' references, for resources that Blesta does not list),
+    or a parent's whole `get` (`embedded_in`).
 
     `company` is the foreign key that leads to the row's company where the row names none itself; `"key"` means the
     company that the credentials enter; `""` that the resource belongs to no company.
@@ -92,6 +93,7 @@ class Resource:
     get: Call | None = None
     detail: Mapped = field(default_factory=Mapped)
     parent: str = ""
+    each: tuple[str, ...] = ()
     reached_by: tuple[str, ...] = ()
     embedded_in: str = ""
     key: tuple[str, ...] = ("id",)
@@ -104,6 +106,11 @@ class Resource:
         for call, shape in ((self.listing, Shape.ROWS), (self.count, Shape.COUNT), (self.get, Shape.ROW)):
             if call is not None:
                 yield self.remote_of(call), call.method, shape, call.false_is_empty and shape is Shape.ROWS
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether several listings together show the rows, so that no single count can prove them."""
+        return bool(self.parent or self.each)
 
     def remote_of(self, call: Call) -> str:
         name = call.remote or self.remote
@@ -181,7 +188,7 @@ class Tier:
         self._plan = tuple((c.attname, c.name, c.path, c.read, c.nothing, c.known, c.limit) for c in self._columns)
         self.attnames = tuple(column.attname for column in self._columns)
         # An upgrade that maps a column differently must rewrite rows whose remote side did not change.
-        classes = [type(_field(model, ours)).__name__ for ours in tier.columns]
+        classes = [_kind_of(_field(model, ours)) for ours in tier.columns]
         declaration = (model._meta.label, list(tier.columns.items()), classes, list(tier.children.items()))
         self._salt = blake2b(repr(declaration).encode(), digest_size=8).digest()
 
@@ -242,6 +249,11 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     if not isinstance(found, models.Field):
         raise TypeError(f"{model._meta.label}.{name} is not a column.")
     return found
+
+
+def _kind_of(target: models.Field[Any, Any]) -> str:
+    """The field's class, with the allow-list of one that has such."""
+    return " ".join([type(target).__name__, *getattr(target, "allowed", ())])
 
 
 def _column(model: type[models.Model], ours: str, theirs: str) -> _Column:

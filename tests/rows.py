@@ -34,7 +34,9 @@ from django_blesta.models import (
     Transaction,
     TransactionType,
     User,
+    mirrors,
 )
+from django_blesta.models.base import BOOKKEEPING, MirrorForeignKey
 
 _ids = itertools.count(1)
 FETCHED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -178,4 +180,27 @@ def one_of_each(number: int = 1) -> list[Mirror]:
         made += [row(ContactNumber, contact=friend, number="+44 20 7946 0000", type="phone", location="work")]
         made += [row(PackageGroupMember, package=plan, package_group=offer)]
         made += [row(Currency, code="USD", company=firm, precision=2)]
+        made += [of_any(model, made) for model in mirrors() if model not in {type(one) for one in made}]
     return made
+
+
+def of_any(model: type[Mirror], known: list[Mirror]) -> Any:
+    """A row of a mirror of which nothing special is asked: every column has a value, and parents are known ones."""
+    parents = {type(one): one for one in reversed(known)}
+    values: dict[str, Any] = {}
+    for field in model._meta.concrete_fields:
+        if isinstance(field, MirrorForeignKey):
+            values[field.name] = parents.get(field.related_model)
+        elif field.primary_key or field.name in BOOKKEEPING:
+            continue
+        elif isinstance(field, models.DecimalField | models.IntegerField):
+            values[field.name] = 1
+        elif isinstance(field, models.DateTimeField):
+            values[field.name] = FETCHED
+        elif isinstance(field, models.BooleanField):
+            values[field.name] = True
+        elif isinstance(field, models.JSONField):
+            values[field.name] = {"en_us": "Text"}
+        elif isinstance(field, models.CharField | models.TextField):
+            values[field.name] = f"{field.name}{next(_ids)}"[-(field.max_length or 50) :]
+    return row(model, **values)

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from django_blesta.admin import clients, companies, invoices, journal, links, packages, services, status, transactions
+from django_blesta.admin import (
+    accounts,
+    agreements,
+    clients,
+    companies,
+    invoices,
+    journal,
+    links,
+    modules,
+    options,
+    packages,
+    plugins,
+    services,
+    staff,
+    status,
+    transactions,
+)
 from django_blesta.admin._mirror import MirrorAdmin, ReadOnlyAdmin, Related
 
 __all__ = [
     "MirrorAdmin",
     "ReadOnlyAdmin",
     "Related",
+    "accounts",
+    "agreements",
     "clients",
     "companies",
     "invoices",
     "journal",
     "links",
+    "modules",
+    "options",
     "packages",
+    "plugins",
     "services",
+    "staff",
     "status",
     "transactions",
 ]

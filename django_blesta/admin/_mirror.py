@@ -51,6 +51,7 @@ class ReadOnlyAdmin(_ModelAdmin):
     list_max_show_all = 0
     actions = None
     empty_value_display = EMPTY
+    view_on_site = False  # a customer's page is the customer's
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

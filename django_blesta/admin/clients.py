@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_blesta.admin._filters import CompanyFilter, GoneFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
 from django_blesta.admin.links import linked_users
-from django_blesta.models import Client, ClientGroup, Contact, ContactNumber, ContactType, User
+from django_blesta.models import Client, ClientGroup, Contact, ContactNumber, ContactPermission, ContactType, User
 
 PERSON = ("first_name", "last_name", "company_name", "email")
 
@@ -31,12 +31,20 @@ class ClientAdmin(MirrorAdmin):
         ("zip", "city", "state", "country"),
         ("contact_link", "user_link", "company_link"),
         ("default_currency", "language", "id"),
+        "settings",
     )
     related = (
         Related("services", ("row", "package_link", "status_word", "renews_at_day")),
         Related("invoices", ("row", "status_word", "total_money", "due_money", "billed_at_day", "due_at_day")),
         Related("transactions", ("row", "status_word", "amount_money", "type_word", "added_at_day")),
         Related("contacts", ("row", "contact_type_word", "email", "city"), ordering=("pk",)),
+        Related("notes", ("row", "staff_link", "added_at_day"), ordering=("-stickied", "-pk")),
+        Related("tickets", ("row", "status_word", "updated_at_day")),
+        Related("orders", ("row", "status_word", "added_at_day")),
+        Related("quotations", ("row", "status_word", "total_money", "expires_at_day")),
+        Related("recurring_invoices", ("row", "term_word", "renews_at_day")),
+        Related("card_accounts", ("row", "expires", "status_word")),
+        Related("bank_accounts", ("row", "status_word")),
     )
 
     def context_of(self, obj: Client, request: HttpRequest) -> dict[str, Any]:
@@ -70,13 +78,22 @@ class ContactAdmin(MirrorAdmin):
         ("user_link", "company_link"),
         ("added_at", "id"),
     )
-    related = (Related("numbers", ("row", "type_word", "location_word"), ordering=("pk",)),)
+    related = (
+        Related("numbers", ("row", "type_word", "location_word"), ordering=("pk",)),
+        Related("permissions", ("row",), ordering=("area",)),
+    )
 
 
 @admin.register(ContactNumber)
 class ContactNumberAdmin(MirrorAdmin):
     list_display = ("row", "contact_link", "type_word", "location_word")
     search_fields = ("number",)
+
+
+@admin.register(ContactPermission)
+class ContactPermissionAdmin(MirrorAdmin):
+    list_display = ("row", "contact_link")
+    search_fields = ("area",)
 
 
 @admin.register(ContactType)

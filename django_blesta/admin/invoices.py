@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, InvoiceStateFilter
+from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, InvoiceStateFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
-from django_blesta.models import Invoice, InvoiceLine
+from django_blesta.models import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax, Tax
 
 
 @admin.register(Invoice)
@@ -27,6 +27,8 @@ class InvoiceAdmin(MirrorAdmin):
     )
     related = (
         Related("lines", ("row", "service_link", "qty_number", "amount_money"), ("position", "pk"), 100),
+        Related("taxes", ("row", "rate_number", "type_word", "total_money"), ("level", "pk")),
+        Related("deliveries", ("row", "sent_at"), ("pk",)),
         Related("applied", ("row", "transaction_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),
     )
 
@@ -42,5 +44,26 @@ class InvoiceAdmin(MirrorAdmin):
 class InvoiceLineAdmin(MirrorAdmin):
     list_display = ("row", "invoice_link", "service_link", "qty_number", "amount_money")
     search_fields = ("description", "invoice__id_code")
-    currencies = {"amount": "invoice.currency"}
+    currencies = {"amount": "invoice.currency", "subtotal": "invoice.currency", "total": "invoice.currency"}
     reads_in_list = ("invoice",)
+
+
+@admin.register(InvoiceTax)
+class InvoiceTaxAdmin(MirrorAdmin):
+    list_display = ("row", "invoice_link", "tax_link", "rate_number", "type_word", "total_money")
+    search_fields = ("name", "invoice__id_code")
+    currencies = {"total": "invoice.currency"}
+    reads_in_list = ("invoice",)
+
+
+@admin.register(InvoiceDelivery)
+class InvoiceDeliveryAdmin(MirrorAdmin):
+    list_display = ("row", "invoice_link", "sent_at")
+    search_fields = ("method", "invoice__id_code")
+
+
+@admin.register(Tax)
+class TaxAdmin(MirrorAdmin):
+    list_display = ("row", "id", "level", "rate_number", "type_word", "country", "state", "status_word", "company_link")
+    list_filter = (WordFilter.of("active", "inactive"), CompanyFilter, GoneFilter)
+    search_fields = ("name", "country")

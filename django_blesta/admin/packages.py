@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
-from django_blesta.models import Package, PackageGroup, PackageGroupMember, PackagePricing
+from django_blesta.models import Package, PackageGroup, PackageGroupMember, PackageGroupParent, PackagePricing
 
 
 @admin.register(Package)
@@ -22,11 +22,15 @@ class PackageAdmin(MirrorAdmin):
         ("prorata_day", "prorata_cutoff"),
         "description",
         "names",
-        ("company_link", "module_id", "id"),
+        "descriptions",
+        "descriptions_html",
+        ("module_link", "module_row_link"),
+        ("company_link", "id"),
     )
     related = (
         Related("pricing", ("row", "price_money", "price_renews_money", "setup_fee_money"), ("currency", "pk"), 30),
         Related("memberships", ("row", "package_group_link"), ("pk",)),
+        Related("option_offers", ("row", "option_group_link"), ("pk",)),
         Related("services", ("row", "client_link", "status_word", "renews_at_day")),
     )
 
@@ -54,7 +58,11 @@ class PackageGroupAdmin(MirrorAdmin):
     list_display = ("row", "id", "type_word", "hidden", "company_link")
     list_filter = (WordFilter.of("standard", "addon", column="type", title=_("type")), CompanyFilter, GoneFilter)
     search_fields = ("name",)
-    related = (Related("memberships", ("row", "package_link"), ("pk",)),)
+    related = (
+        Related("memberships", ("row", "package_link"), ("pk",)),
+        Related("parenthoods", ("row", "parent_link"), ("pk",)),
+        Related("addon_groups", ("row", "package_group_link"), ("pk",)),
+    )
 
 
 @admin.register(PackageGroupMember)
@@ -62,3 +70,9 @@ class PackageGroupMemberAdmin(MirrorAdmin):
     list_display = ("row", "package_link", "package_group_link")
     search_fields = ("package__name", "package_group__name")
     reads_in_list = ("package", "package_group")
+
+
+@admin.register(PackageGroupParent)
+class PackageGroupParentAdmin(MirrorAdmin):
+    list_display = ("row", "package_group_link", "parent_link")
+    search_fields = ("package_group__name", "parent__name")

@@ -30,7 +30,7 @@ class TransactionAdmin(MirrorAdmin):
         ("type_word", "transaction_type_link", "gateway_name"),
         ("reference", "parent_number", "message"),
         ("added_at", "currency"),
-        ("company_link", "account_id", "gateway_id", "id"),
+        ("company_link", "account_id", "gateway_link", "id"),
     )
     related = (
         Related("applied", ("row", "invoice_link", "amount_money", "applied_at_day"), ("-applied_at", "pk"), 25),

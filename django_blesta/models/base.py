@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from django.apps import apps
 from django.db import models
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.signals import class_prepared
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.connection import Unreadable, decimal_from, declare, text_from
@@ -89,6 +93,56 @@ class TranslationsField(models.JSONField):
         return dict(sorted(pairs.items()))
 
 
+class AllowedMapField(models.JSONField):
+    """A map of which only the keys on an allow-list are kept, as text: the rest may be secrets (reference 6.1).
+
+    Blesta writes such maps as `{key: value}` or as a list of `{"key": …, "value": …, "encrypted": …}`; an entry that
+    says it is encrypted, or that it holds PHP's serialised data, is dropped whatever its key. `by_ending` allows keys
+    that end in an allowed word too (`cpanel_domain`), since modules put their own name before it.
+    """
+
+    def __init__(self, *arguments: Any, allowed: Iterable[str] = (), by_ending: bool = False, **options: Any) -> None:
+        self.allowed = tuple(sorted(allowed))
+        self.by_ending = by_ending
+        options.setdefault("default", dict)
+        options.setdefault("blank", True)
+        super().__init__(*arguments, **options)
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, arguments, options = super().deconstruct()
+        return name, path, list(arguments), options
+
+    def from_blesta(self, value: Any) -> dict[str, str]:
+        if not value:
+            return {}
+        kept: dict[str, str] = {}
+        for key, entry in _entries(value):
+            if self._keeps(key) and not isinstance(entry, dict | list):
+                kept[key] = text_from(entry)
+        return dict(sorted(kept.items()))
+
+    def _keeps(self, key: str) -> bool:
+        if key in self.allowed:
+            return True
+        return self.by_ending and key.rpartition("_")[2] in self.allowed and not _SECRETIVE.search(key)
+
+
+_SECRETIVE = re.compile(r"pass|pwd|secret|token|key|auth|pin", re.IGNORECASE)
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Key and value of each entry that is not encrypted."""
+    if isinstance(value, dict) and not all(isinstance(entry, dict) and "key" in entry for entry in value.values()):
+        yield from value.items()
+        return
+    entries = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Unreadable("not-a-map", "A map, or a list of keys and values, was expected.")
+    for entry in entries:
+        if all(entry.get(flag) in (None, False, 0, "0", "") for flag in ("encrypted", "serialized")):
+            yield str(entry.get("key", "")), entry.get("value")
+
+
 class _MissingParentIsNone(_Descriptor):
     """A child may arrive before its parent, or outlive it: reading the parent then gives None, not an exception."""
 
@@ -154,6 +208,22 @@ class MirrorQuerySet(models.QuerySet[Any]):
                 parents = field.related_model._base_manager.filter(pk=models.OuterRef(field.attname))
                 dangling |= models.Q(**{f"{field.attname}__isnull": False}) & ~models.Q(models.Exists(parents))
         return self.filter(dangling) if dangling else self.none()
+
+
+def per_currency(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Sums by currency, exact, without those that are nothing; in the order of the currencies' codes."""
+    sums: dict[str, Decimal] = {}
+    for currency, amount in amounts:
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+    return {currency: sums[currency] for currency in sorted(sums) if sums[currency]}
+
+
+def address_of(name: str, pk: Any) -> str:
+    """The address of a page that the site may or may not have; empty where it has none."""
+    try:
+        return reverse(name, args=[pk])
+    except NoReverseMatch:
+        return ""
 
 
 #: Columns that the sync keeps for itself; no declaration maps them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -9,9 +10,22 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import CountryField, Mirror, MirrorForeignKey
+from django_blesta.models.base import AllowedMapField, CountryField, Mirror, MirrorForeignKey
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
+
+#: Settings may hold secrets; of these it is known that they hold none (reference 6.1).
+CLIENT_SETTINGS = (
+    "autodebit",
+    "autosuspend",
+    "default_currency",
+    "inv_days_before_renewal",
+    "inv_method",
+    "language",
+    "tax_exempt",
+    "tax_id",
+    "username_type",
+)
 
 
 class ClientGroup(Mirror):
@@ -54,7 +68,7 @@ class User(Mirror):
         remote="Users",
         fields=mapped("id", "username", "two_factor_mode"),
         get=Call("get", key="user_id"),
-        reached_by=("Client.user", "Contact.user"),
+        reached_by=("Client.user", "Contact.user", "Staff.user"),
         events={"Users.delete": "user_id", "Users.edit": "user_id"},
     )
 
@@ -89,8 +103,11 @@ class Client(Mirror):
     state = models.CharField(_("state"), max_length=8, blank=True)
     zip = models.CharField(_("postal code"), max_length=32, blank=True)
     country = CountryField(_("country"))
+    primary_account_id = models.BigIntegerField(_("payment account debited"), null=True, blank=True)
+    primary_account_type = models.CharField(_("kind of payment account debited"), max_length=32, blank=True)
     default_currency = models.CharField(_("default currency"), max_length=3, blank=True)
     language = models.CharField(_("language"), max_length=16, blank=True)
+    settings = AllowedMapField(_("settings"), allowed=CLIENT_SETTINGS)
 
     resource = Resource(
         remote="Clients",
@@ -108,13 +125,14 @@ class Client(Mirror):
             "state",
             "zip",
             "country",
+            "primary_account_id",
+            "primary_account_type",
             user="user_id",
             client_group="client_group_id",
             contact="contact_id",
             company_name="company",
         ),
-        # Settings may hold secrets; these two are the allow-list (reference 6.1).
-        detail=mapped(default_currency="settings.default_currency", language="settings.language"),
+        detail=mapped("settings", default_currency="settings.default_currency", language="settings.language"),
         listing=Call("getList", order_by="id", order_by_qualified="clients.id"),
         count=Call("getListCount"),
         get=Call("get", {"get_settings": True}, key="client_id"),
@@ -135,6 +153,18 @@ class Client(Mirror):
     def __str__(self) -> str:
         code = self.id_code or f"#{self.pk}"
         return f"{code} {self.full_name}".strip()
+
+    def balance(self) -> dict[str, Decimal]:
+        """What this client's open invoices still ask for, per currency; currencies are never added to each other."""
+        from django_blesta.models.invoices import Invoice
+
+        return Invoice.objects.using(self._state.db).for_client(self).open().due()
+
+    def credit(self) -> dict[str, Decimal]:
+        """What no invoice has used of this client's payments, per currency."""
+        from django_blesta.models.transactions import Transaction
+
+        return Transaction.objects.using(self._state.db).for_client(self).credit()
 
     @property
     def full_name(self) -> str:
@@ -270,6 +300,34 @@ class ContactNumber(Mirror):
     @property
     def location_label(self) -> str | Promise:
         return label_for(self.location)
+
+
+class ContactPermission(Mirror):
+    """What a contact with a login of their own may see and do for the client; Blesta names an area, and no id."""
+
+    client_path = "contact__client"
+
+    id = models.BigAutoField(primary_key=True)
+    contact = MirrorForeignKey(Contact, related_name="permissions", verbose_name=_("contact"))
+    area = models.CharField(_("area"), max_length=128)
+
+    resource = Resource(
+        remote="Contacts",
+        fields=mapped("area", contact="contact_id"),
+        listing=Call("getPermissions", key="contact_id", paged=False),
+        parent="contact",
+        key=("contact", "area"),
+        company="contact",
+    )
+
+    class Meta:
+        verbose_name = _("contact permission")
+        verbose_name_plural = _("contact permissions")
+        ordering = ("contact_id", "area")
+        constraints = [models.UniqueConstraint(fields=["contact", "area"], name="blesta_permission_key")]
+
+    def __str__(self) -> str:
+        return self.area
 
 
 class ClientLink(models.Model):

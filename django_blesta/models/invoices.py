@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
+from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, address_of, per_currency
 from django_blesta.models.clients import Client
 from django_blesta.models.services import Service
+from django_blesta.models.taxes import Tax
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
+
+#: A pro forma waits for its payment as an issued invoice does; drafts and void ones do not.
+BILLED = ("active", "proforma")
+
+
+class InvoiceQuerySet(MirrorQuerySet):
+    """What people mean by an invoice's state: Blesta's word, whether it is closed, and the day together."""
+
+    def open(self) -> Self:
+        return self.filter(status__in=BILLED, closed_at__isnull=True)
+
+    def overdue(self, at: datetime | None = None) -> Self:
+        return self.open().filter(due_at__lt=at or timezone.now())
+
+    def paid(self) -> Self:
+        return self.filter(status__in=BILLED, closed_at__isnull=False)
+
+    def due(self) -> dict[str, Decimal]:
+        """What these invoices still ask for, per currency; added up here, since SQLite would round."""
+        return per_currency(self.values_list("currency", "due"))
 
 
 class Invoice(Mirror):
@@ -52,7 +77,11 @@ class Invoice(Mirror):
             closed_at="date_closed",
             autodebit_at="date_autodebit",
         ),
-        detail=mapped("note_public", "note_private", children={"lines": "line_items"}),
+        detail=mapped(
+            "note_public",
+            "note_private",
+            children={"lines": "line_items", "taxes": "taxes", "deliveries": "delivery"},
+        ),
         listing=Call("getList", {"status": "all"}, order_by="id", order_by_qualified="invoices.id"),
         count=Call("getListCount", {"status": "all"}),
         get=Call("get", key="invoice_id"),
@@ -65,6 +94,8 @@ class Invoice(Mirror):
         },
     )
 
+    objects: ClassVar[Any] = InvoiceQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
@@ -74,13 +105,17 @@ class Invoice(Mirror):
     def __str__(self) -> str:
         return self.id_code or f"#{self.pk}"
 
+    def get_absolute_url(self) -> str:
+        """The customer's own page of it, where the site has such pages."""
+        return address_of("blesta:invoice", self.pk)
+
     @property
     def is_paid(self) -> bool:
-        return self.closed_at is not None and self.status in {"active", "proforma"}
+        return self.closed_at is not None and self.status in BILLED
 
     @property
     def is_overdue(self) -> bool:
-        owed = self.status in {"active", "proforma"} and self.closed_at is None
+        owed = self.status in BILLED and self.closed_at is None
         return owed and self.due_at is not None and self.due_at < timezone.now()
 
     @property
@@ -103,11 +138,15 @@ class InvoiceLine(Mirror):
     description = models.TextField(_("description"), blank=True)
     qty = models.DecimalField(_("quantity"), max_digits=19, decimal_places=4)
     amount = MoneyField(_("unit cost"))
+    subtotal = MoneyField(_("subtotal"), null=True, blank=True)
+    total = MoneyField(_("total"), null=True, blank=True)
     position = models.IntegerField(_("position"), default=0)
 
     resource = Resource(
         remote="Invoices",
-        fields=mapped("id", "description", "qty", "amount", service="service_id", position="order"),
+        fields=mapped(
+            "id", "description", "qty", "amount", "subtotal", "total", service="service_id", position="order"
+        ),
         embedded_in="Invoice.lines",
         company="invoice",
     )
@@ -119,3 +158,65 @@ class InvoiceLine(Mirror):
 
     def __str__(self) -> str:
         return self.description
+
+
+class InvoiceTax(Mirror):
+    """One tax of an invoice with its sum, as Blesta added it up; the tax itself may have changed since."""
+
+    client_path = "invoice__client"
+
+    id = models.BigAutoField(primary_key=True)
+    invoice = MirrorForeignKey(Invoice, related_name="taxes", verbose_name=_("invoice"))
+    tax = MirrorForeignKey(Tax, related_name="invoice_taxes", verbose_name=_("tax"))
+    level = models.IntegerField(_("level"), default=1)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    rate = models.DecimalField(_("rate"), max_digits=19, decimal_places=4, null=True, blank=True)
+    type = models.CharField(_("type"), max_length=32, blank=True)
+    total = MoneyField(_("total"), null=True, blank=True)
+
+    resource = Resource(
+        remote="Invoices",
+        fields=mapped("level", "name", "type", tax="id", rate="amount", total="tax_total"),
+        embedded_in="Invoice.taxes",
+        key=("invoice", "tax"),
+        company="invoice",
+    )
+
+    class Meta:
+        verbose_name = _("invoice tax")
+        verbose_name_plural = _("invoice taxes")
+        ordering = ("invoice_id", "level", "tax_id")
+        constraints = [models.UniqueConstraint(fields=["invoice", "tax"], name="blesta_invoice_tax_key")]
+
+    def __str__(self) -> str:
+        return self.name or f"#{self.tax_id}"
+
+    @property
+    def type_label(self) -> str | Promise:
+        return label_for(self.type)
+
+
+class InvoiceDelivery(Mirror):
+    """A way in which an invoice is to reach the client; without `sent_at` it still waits for Blesta's cron."""
+
+    client_path = "invoice__client"
+
+    id = models.BigIntegerField(_("id"), primary_key=True)
+    invoice = MirrorForeignKey(Invoice, related_name="deliveries", verbose_name=_("invoice"))
+    method = models.CharField(_("method"), max_length=64, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+
+    resource = Resource(
+        remote="Invoices",
+        fields=mapped("id", "method", sent_at="date_sent"),
+        embedded_in="Invoice.deliveries",
+        company="invoice",
+    )
+
+    class Meta:
+        verbose_name = _("invoice delivery")
+        verbose_name_plural = _("invoice deliveries")
+        ordering = ("invoice_id", "id")
+
+    def __str__(self) -> str:
+        return self.method or f"#{self.pk}"

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
 from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField, TranslationsField
-from django_blesta.models.words import label_for
+from django_blesta.models.fields import SanitisedTranslationsField
+from django_blesta.models.modules import Module, ModuleRow
+from django_blesta.models.options import PackageOptionGroup
+from django_blesta.models.words import label_for, term_label
 from django_blesta.resources import Call, Resource, mapped
 
 
 class Package(Mirror):
     id = models.BigIntegerField(_("id"), primary_key=True)
     id_code = models.CharField(_("number"), max_length=64, blank=True, db_index=True)
-    module_id = models.BigIntegerField(_("module id"), null=True, blank=True)
+    module = MirrorForeignKey(Module, related_name="packages", verbose_name=_("module"))
+    module_row = MirrorForeignKey(ModuleRow, related_name="packages", verbose_name=_("module row"))
     name = models.CharField(_("name"), max_length=255, blank=True)
     names = TranslationsField(_("names"))
     description = models.TextField(_("description"), blank=True)
+    descriptions = TranslationsField(_("descriptions"), key="text")
+    descriptions_html = SanitisedTranslationsField(_("descriptions as HTML"), key="html")
     status = models.CharField(_("status"), max_length=32, blank=True, db_index=True)
     qty = models.IntegerField(_("quantity"), null=True, blank=True, help_text=_("Empty: without limit."))
     client_qty = models.IntegerField(_("quantity per client"), null=True, blank=True)
@@ -31,10 +37,11 @@ class Package(Mirror):
 
     resource = Resource(
         remote="Packages",
-        fields=mapped("id", "id_code", "name", "status", company="company_id", module_id="module_id"),
+        fields=mapped("id", "id_code", "name", "status", company="company_id", module="module_id"),
         detail=mapped(
             "names",
             "description",
+            "descriptions",
             "qty",
             "client_qty",
             "taxable",
@@ -42,7 +49,9 @@ class Package(Mirror):
             "hidden",
             "prorata_day",
             "prorata_cutoff",
-            children={"pricing": "pricing", "memberships": "groups"},
+            descriptions_html="descriptions",
+            module_row="module_row",
+            children={"pricing": "pricing", "memberships": "groups", "option_offers": "option_groups"},
         ),
         listing=Call("getList", order_by="id", order_by_qualified="packages.id"),
         count=Call("getListCount"),
@@ -111,16 +120,7 @@ class PackagePricing(Mirror):
 
     @property
     def term_label(self) -> str | Promise:
-        if self.period == "onetime" or not self.term:
-            return label_for("onetime")
-        units = {
-            "day": ngettext("%(count)d day", "%(count)d days", self.term),
-            "week": ngettext("%(count)d week", "%(count)d weeks", self.term),
-            "month": ngettext("%(count)d month", "%(count)d months", self.term),
-            "year": ngettext("%(count)d year", "%(count)d years", self.term),
-        }
-        pattern = units.get(self.period)
-        return pattern % {"count": self.term} if pattern else f"{self.term} {self.period}"
+        return term_label(self.term, self.period)
 
 
 class PackageGroup(Mirror):
@@ -128,6 +128,7 @@ class PackageGroup(Mirror):
     name = models.CharField(_("name"), max_length=255, blank=True)
     names = TranslationsField(_("names"))
     description = models.TextField(_("description"), blank=True)
+    descriptions = TranslationsField(_("descriptions"), key="description")
     type = models.CharField(_("type"), max_length=32, blank=True)
     hidden = models.BooleanField(_("hidden"), default=False)
     allow_upgrades = models.BooleanField(_("allows upgrades"), default=False)
@@ -135,7 +136,9 @@ class PackageGroup(Mirror):
     resource = Resource(
         remote="PackageGroups",
         fields=mapped("id", "name", "type", company="company_id"),
-        detail=mapped("names", "description", "hidden", "allow_upgrades"),
+        detail=mapped(
+            "names", "description", "descriptions", "hidden", "allow_upgrades", children={"parenthoods": "parents"}
+        ),
         listing=Call("getList", company="company_id", order_by="id", order_by_qualified="package_groups.id"),
         count=Call("getListCount", company="company_id"),
         get=Call("get", key="package_group_id"),
@@ -182,3 +185,53 @@ class PackageGroupMember(Mirror):
         package, group = loaded.get("package"), loaded.get("package_group")
         names = {"package": package or f"#{self.package_id}", "group": group or f"#{self.package_group_id}"}
         return gettext("%(package)s in %(group)s") % names
+
+
+class PackageGroupParent(Mirror):
+    """That an add-on group is offered with packages of another group."""
+
+    id = models.BigAutoField(primary_key=True)
+    package_group = MirrorForeignKey(PackageGroup, related_name="parenthoods", verbose_name=_("add-on group"))
+    parent = MirrorForeignKey(PackageGroup, related_name="addon_groups", verbose_name=_("offered with"))
+
+    resource = Resource(
+        remote="PackageGroups",
+        fields=mapped(parent="id"),
+        embedded_in="PackageGroup.parenthoods",
+        key=("package_group", "parent"),
+        company="package_group",
+    )
+
+    class Meta:
+        verbose_name = _("parent of an add-on group")
+        verbose_name_plural = _("parents of add-on groups")
+        ordering = ("package_group_id", "parent_id")
+        constraints = [models.UniqueConstraint(fields=["package_group", "parent"], name="blesta_group_parent_key")]
+
+    def __str__(self) -> str:
+        return f"{self.package_group_id} → {self.parent_id}"
+
+
+class PackageOptionOffer(Mirror):
+    """That a package offers a group of options; Blesta shows it inside the package and gives it no id."""
+
+    id = models.BigAutoField(primary_key=True)
+    package = MirrorForeignKey(Package, related_name="option_offers", verbose_name=_("package"))
+    option_group = MirrorForeignKey(PackageOptionGroup, related_name="offers", verbose_name=_("option group"))
+
+    resource = Resource(
+        remote="Packages",
+        fields=mapped(option_group="id"),
+        embedded_in="Package.option_offers",
+        key=("package", "option_group"),
+        company="package",
+    )
+
+    class Meta:
+        verbose_name = _("option group of a package")
+        verbose_name_plural = _("option groups of packages")
+        ordering = ("package_id", "option_group_id")
+        constraints = [models.UniqueConstraint(fields=["package", "option_group"], name="blesta_option_offer_key")]
+
+    def __str__(self) -> str:
+        return f"{self.package_id} ∈ {self.option_group_id}"

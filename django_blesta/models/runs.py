@@ -14,7 +14,8 @@ class SyncRun(models.Model):
 
     `complete` means that every page was read, every row either stored, found unchanged or quarantined, and the walk
     proved itself; nothing else ends so. `partial` says in `error` what is missing, `suspect` that more rows vanished
-    than is believable; neither removes anything. `fence` was drawn before the first request of the run. The work is
+    than is believable; neither removes anything. `absent` means that Blesta does not have the plugin whose rows these
+    would be. `fence` was drawn before the first request of the run. The work is
     in `chunks`, which any number of workers share.
     """
 
@@ -25,6 +26,7 @@ class SyncRun(models.Model):
         PARTIAL = "partial", _("partial")
         FAILED = "failed", _("failed")
         INTERRUPTED = "interrupted", _("interrupted")
+        ABSENT = "absent", _("not installed")
 
     batch = models.UUIDField(_("batch"), default=uuid.uuid4, db_index=True)
     resource = models.CharField(_("resource"), max_length=100)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
-from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField
+from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, per_currency
 from django_blesta.models.clients import Client
 from django_blesta.models.invoices import Invoice
+from django_blesta.models.modules import Gateway
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
 
@@ -43,6 +45,16 @@ class TransactionType(Mirror):
         return label_for(self.type)
 
 
+class TransactionQuerySet(MirrorQuerySet):
+    def approved(self) -> Self:
+        return self.filter(status="approved")
+
+    def credit(self) -> dict[str, Decimal]:
+        """What no invoice has used of the approved ones, per currency; what Blesta does not say counts as used."""
+        rows = self.approved().exclude(applied_amount=None).values_list("currency", "amount", "applied_amount")
+        return per_currency((currency, amount - applied) for currency, amount, applied in rows)
+
+
 class Transaction(Mirror):
     """A payment in `currency`; `number` is the gateway's own, which Blesta calls transaction_id (reference trap 7)."""
 
@@ -57,8 +69,8 @@ class Transaction(Mirror):
         TransactionType, related_name="transactions", verbose_name=_("transaction type")
     )
     account_id = models.BigIntegerField(_("payment account id"), null=True, blank=True)
-    gateway_id = models.BigIntegerField(_("gateway id"), null=True, blank=True)
-    gateway_name = models.CharField(_("gateway"), max_length=255, blank=True)
+    gateway = MirrorForeignKey(Gateway, related_name="transactions", verbose_name=_("gateway"))
+    gateway_name = models.CharField(_("gateway's name"), max_length=255, blank=True)
     number = models.CharField(_("gateway's number"), max_length=255, blank=True, db_index=True)
     parent_number = models.CharField(_("parent's number"), max_length=255, blank=True)
     reference = models.CharField(_("reference"), max_length=255, blank=True)
@@ -81,7 +93,7 @@ class Transaction(Mirror):
             client="client_id",
             transaction_type="transaction_type_id",
             account_id="account_id",
-            gateway_id="gateway_id",
+            gateway="gateway_id",
             number="transaction_id",
             parent_number="parent_transaction_id",
             reference="reference_id",
@@ -93,6 +105,8 @@ class Transaction(Mirror):
         company="client",
         events={"Transactions.add": "transaction_id", "Transactions.edit": "transaction_id"},
     )
+
+    objects: ClassVar[Any] = TransactionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("transaction")

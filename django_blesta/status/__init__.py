@@ -212,14 +212,15 @@ def _resource(
     newest = [run for run, _complete in scopes if run is not None]
     completes = [complete.finished_at for _run, complete in scopes if complete and complete.finished_at]
     complete_at = min(completes) if completes and len(completes) == len(scopes) else None
-    ended_badly = [run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING)]
+    ended_badly = [run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING, _State.ABSENT)]
     telling = min(ended_badly, key=lambda run: run.state != _State.SUSPECT, default=None)
     shown = telling or max(newest, key=lambda run: run.pk, default=None)
     level, late = Level.GOOD, False
     if not model.resource.embedded_in:
         running = [run for run in newest if run.state == _State.RUNNING]
         stuck = any(left_behind or now - run.started_at > STUCK_AFTER for run in running)
-        late = complete_at is None or now - complete_at > late_after
+        absent = bool(newest) and all(run.state == _State.ABSENT for run in newest)
+        late = not absent and (complete_at is None or now - complete_at > late_after)
         level = Level.WARNING if telling or stuck or late or quarantined.get(name) else Level.GOOD
     return ResourceStatus(
         name=name,

@@ -82,7 +82,9 @@ def run(
                     raise work.failure
                 _add_findings(runs[-1], scope, model, notice)
                 notice = ""
-            if chosen is None and all(one.state == SyncRun.State.COMPLETE for one in runs[begun:]):
+            if chosen is None and all(
+                one.state in {SyncRun.State.COMPLETE, SyncRun.State.ABSENT} for one in runs[begun:]
+            ):
                 identity.remember(scope)
     return runs
 

@@ -131,7 +131,7 @@ class Worker:
         if chunk.kind == Kind.PAGES:
             self._pages(sent, bad)
         elif chunk.kind == Kind.PARENTS:
-            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent, self.vigil.beat), bad)
+            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent or "list", self.vigil.beat), bad)
         else:
             name = str(self.model._meta.verbose_name)
             self._singles(sent, gather(sent.answers, bad, name, self.vigil.beat), bad)
@@ -225,12 +225,12 @@ class Worker:
     # --- lists under parents -------------------------------------------------------------------------------
 
     def _under_parents(self, sent: Sent, answers: list[tuple[int, list[Row]]], bad: list[str]) -> None:
-        column = self.resource.fields.columns[self.resource.parent]
+        column = self.resource.fields.columns.get(self.resource.parent)
         whole = Mapped()
         seen: list[Identity] = []
         for parent_id, rows in answers:
             # A scoped row that does not name its parent belongs to the one it was asked under.
-            whole.add(map_rows(self.model, rows, self.scope, given={column: parent_id}))
+            whole.add(map_rows(self.model, rows, self.scope, given={column: parent_id} if column else None))
             seen += self._listing().identities(rows)
         fetched = sum(len(rows) for _, rows in answers)
         work = sent.claim.chunk.work
@@ -238,7 +238,7 @@ class Worker:
         with transaction.atomic(self.scope.using):
             sent.claim.hold()
             tally = self._store(whole, sent)
-            if self.resource.get is None:
+            if self.resource.get is None and column:
                 work = {**work, "unshown": self._unshown(sent, [parent for parent, _ in answers], whole)}
             sent.claim.finish(seen=packed(seen), bad=bad, work=work)
             self._add(whole, tally, fetched=fetched)

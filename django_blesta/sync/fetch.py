@@ -74,7 +74,7 @@ class Listing:
         arguments = self._arguments(call, None)
         return int(self._connection.read(self._resource.remote_of(call), call.method, arguments))
 
-    def page(self, number: int, order: str, parent_id: int | None = None) -> list[Row]:
+    def page(self, number: int, order: str, parent_id: Any = None) -> list[Row]:
         arguments = self._arguments(self._listing, parent_id)
         if self._listing.paged:
             arguments["page"] = number
@@ -111,7 +111,7 @@ class Listing:
             raise error from refusal
         return FirstLook(count, "", rows, 1, rows)
 
-    def under(self, parent_id: int, page_size: int = 0) -> list[Row]:
+    def under(self, parent_id: Any, page_size: int = 0) -> list[Row]:
         """Every row of a scoped listing; `page_size`, where known, saves asking for one more.
 
         One page shows one instant. Several are read from first to last, to learn how many there are, and from there
@@ -170,7 +170,7 @@ class Listing:
     def identities(self, rows: Iterable[Row]) -> list[Identity]:
         return [one for one in map(self.identity, rows) if not isinstance(one, tuple)]
 
-    def _arguments(self, call: Call, parent_id: int | None) -> dict[str, Any]:
+    def _arguments(self, call: Call, parent_id: Any) -> dict[str, Any]:
         arguments = dict(call.arguments)
         if call.company and self._company_id is not None:
             arguments[call.company] = self._company_id
@@ -257,7 +257,7 @@ class Listing:
         if order in self._orders:  # another thread may have come to the same conclusion
             self._orders.remove(order)
 
-    def _first_page(self, parent_id: int | None) -> tuple[str, list[Row]]:
+    def _first_page(self, parent_id: Any) -> tuple[str, list[Row]]:
         refusal: BlestaError | None = None
         for order in tuple(self._orders):
             try:

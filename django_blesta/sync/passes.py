@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.connection import observe
-from django_blesta.exceptions import BlestaError, Facts
+from django_blesta.exceptions import BlestaError, Facts, NoSuchResource
 from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope, mirrors
 from django_blesta.resources import resource_of
 from django_blesta.sync._checkpoint import reached
@@ -120,6 +120,12 @@ class Pass:
                 "Another sync took this one over while it was held up.", Facts(reason="taken-over")
             ) from lost
         except BlestaError as failure:
+            if self._is_absent(failure):
+                sentence = "This plugin is not installed in Blesta."
+                _end(run, self.scope.using, State.ABSENT, sentence, type(failure).__name__)
+                run.refresh_from_db(using=self.scope.using)
+                self.progress.end(run)
+                return run
             self.failure = failure
             _end(run, self.scope.using, State.FAILED, str(failure), failure.reason or type(failure).__name__)
         except KeyboardInterrupt:
@@ -131,6 +137,10 @@ class Pass:
 
     def _keep_lease(self) -> None:
         renew(self.holder, self.scope.using)
+
+    def _is_absent(self, failure: BlestaError) -> bool:
+        """A plugin that Blesta does not have is how things are, not an error."""
+        return isinstance(failure, NoSuchResource) and bool(resource_of(self.model).plugin)
 
     def _call_helpers(self, run: SyncRun) -> None:
         if not self.helpers:
@@ -202,6 +212,9 @@ class Pass:
             ids = referenced_by(self.model, self.scope)
             run.expected = len(ids)
             return Verdict(tuple(id_chunks(Kind.GETS, ids, purpose="reference")), "walk")
+        if resource.each:
+            run.page_size = self.page_size
+            return Verdict(tuple(id_chunks(Kind.PARENTS, resource.each)), "walk")
         if resource.parent:
             run.page_size = self.page_size
             return Verdict(tuple(id_chunks(Kind.PARENTS, parents_of(self.model, self.scope))), "walk")

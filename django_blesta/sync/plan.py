@@ -119,6 +119,8 @@ def referenced_by(model: type[Mirror], scope: Scope) -> list[int]:
     ids: set[int] = set()
     for reference in resource_of(model).reached_by:
         source, attname = _source(reference)
-        rows = source._base_manager.using(scope.using).filter(gone_at__isnull=True, company_id=scope.company_id)
+        rows = source._base_manager.using(scope.using).filter(gone_at__isnull=True)
+        if resource_of(source).company:
+            rows = rows.filter(company_id=scope.company_id)
         ids.update(rows.exclude(**{attname: None}).values_list(attname, flat=True).distinct())
     return sorted(ids)

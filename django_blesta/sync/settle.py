@@ -125,7 +125,7 @@ class Judge:
         return Verdict(tuple(singles), "detail") if singles else self._after_detail()
 
     def _is_walked(self) -> bool:
-        return self.resource.listing is not None and self.resource.listing.paged and not self.resource.parent
+        return self.resource.listing is not None and self.resource.listing.paged and not self.resource.is_scoped
 
     def _unproven(self, is_bad: bool) -> tuple[str, bool]:
         """What speaks against the walk having shown everything (architecture D5), and whether another may help.

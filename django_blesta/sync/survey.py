@@ -79,6 +79,8 @@ class Survey:
         """Every row that Blesta shows of this company, each once, in batches; `parents` narrows a scoped listing."""
         if self.resource.reached_by:
             yield from _batched(self._by_reference())
+        elif self.resource.each:
+            yield from _batched(self._under(self.resource.each))
         elif self.resource.parent:
             yield from _batched(self._under(self.parents() if parents is None else parents))
         elif self.resource.listing is not None:
@@ -127,7 +129,7 @@ class Survey:
             spelled[call.company] = self.scope.company_id
         return self.scope.connection.read(self.resource.remote_of(call), call.method, spelled)
 
-    def _page(self, number: int, order: str, parent_id: int | None = None) -> list[Row]:
+    def _page(self, number: int, order: str, parent_id: Any = None) -> list[Row]:
         call = self.resource.listing
         if call is None:
             raise NotAllowed(f"Blesta does not list {self.model._meta.verbose_name_plural}.")
@@ -217,7 +219,7 @@ class Survey:
             return beyond
         return []
 
-    def _first_page(self, parent_id: int | None = None) -> tuple[str, list[Row]]:
+    def _first_page(self, parent_id: Any = None) -> tuple[str, list[Row]]:
         """In the first order that Blesta takes and keeps, which is remembered; "" where there is none."""
         for order in tuple(self._orders):
             try:
@@ -247,7 +249,7 @@ class Survey:
             before = ids
         self.incomplete.append(f"{MAX_WALKS} walks without a reliable order showed different rows each time")
 
-    def _forward(self, order: str, rows: list[Row], ids: set[Any], parent_id: int | None = None) -> Iterator[list[Row]]:
+    def _forward(self, order: str, rows: list[Row], ids: set[Any], parent_id: Any = None) -> Iterator[list[Row]]:
         """Page by page until one brings nothing new: some servers repeat the last one for ever."""
         number = 1
         while fresh := [row for row in rows if self._identity(row) not in ids]:
@@ -256,8 +258,8 @@ class Survey:
             number += 1
             rows = self._page(number, order, parent_id)
 
-    def _under(self, parents: Iterable[int]) -> Iterator[Mapped]:
-        theirs = self.resource.fields.columns[self.resource.parent]
+    def _under(self, parents: Iterable[Any]) -> Iterator[Mapped]:
+        theirs = self.resource.fields.columns.get(self.resource.parent)
         paged = self.resource.listing is not None and self.resource.listing.paged
         for parent_id in parents:
             try:
@@ -267,9 +269,9 @@ class Survey:
                 else:
                     rows = self._page(1, "", parent_id)
             except BlestaError as error:
-                self._missed(f"{self.resource.parent} {parent_id}", error)
+                self._missed(f"{self.resource.parent or 'list'} {parent_id}", error)
                 continue
-            yield self._map(rows, given={theirs: parent_id})
+            yield self._map(rows, given={theirs: parent_id} if theirs else None)
 
     def _by_reference(self) -> Iterator[Mapped]:
         for pk in sorted({*referenced_by(self.model, self.scope), *self._unstored.reached(self.model)}):

@@ -19,7 +19,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from django_blesta.exceptions import BlestaError
+from django_blesta.exceptions import BlestaError, NoSuchResource
 from django_blesta.models import Certificate, Mirror
 from django_blesta.resources import Unfit, resource_of, row_mapping
 from django_blesta.sync.comparison import (
@@ -129,7 +129,9 @@ class Examination:
                 if detail is not None:
                     self._look_whole(detail)
         except BlestaError as error:
-            failure, self.error = error, str(error)
+            # A plugin that Blesta does not have holds no rows: there is nothing to differ from.
+            if not (isinstance(error, NoSuchResource) and self.resource.plugin):
+                failure, self.error = error, str(error)
         if self.overflow and not (self.missing or self.extra or self.different):
             self.survey.incomplete.append(f"{self.overflow} more rows would have to be asked for again")
         if self.survey.incomplete and not self.error:

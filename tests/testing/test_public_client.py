@@ -128,7 +128,7 @@ def test_a_write_with_bracket_keys_in_the_query_arrives(client: BlestaRequest, b
         ("invoices", "get", {}, 400, BlestaAPIError),
         ("clients", "getPrivateThing", {}, 403, BlestaAuthError),
         ("clients", "nope", {}, 404, BlestaAPIError),
-        ("support_manager.support_manager_tickets", "getList", {}, 404, BlestaAPIError),
+        ("support_manager.support_manager_kb_articles", "getAll", {}, 404, BlestaAPIError),
         ("clients", "getList", {"html_fatal": "500"}, 500, BlestaServerError),
         ("clients", "getList", {"html_fatal": "empty"}, 500, BlestaServerError),
         ("clients", "getList", {"maintenance": "503"}, 503, BlestaServerError),

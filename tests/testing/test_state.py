@@ -14,6 +14,15 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 # Tables that the API has no resource for, and columns that no resource shows: why they are stored all the same.
 INTERNAL_TABLES = {
+    "service_options": "shown as options of a service",
+    "package_option_values": "shown as values of an option",
+    "package_option_members": "shown as groups of an option",
+    "package_option_offers": "shown as option groups of a package",
+    "coupon_amounts": "shown as amounts of a coupon",
+    "coupon_packages": "shown as packages of a coupon",
+    "recurring_invoice_lines": "shown as lines of a recurring invoice",
+    "quotation_lines": "shown as lines of a quotation",
+    "contact_permissions": "shown through getPermissions of a contact",
     "client_group_settings": "shown through getSettings of the group",
     "client_settings": "shown as the settings map of a client",
     "package_group_members": "shown as groups of a package",
@@ -23,7 +32,7 @@ INTERNAL_TABLES = {
     "invoice_delivery": "shown as delivery of an invoice",
     "invoice_meta": "shown as meta of an invoice",
 }
-INTERNAL_COLUMNS = {
+INTERNAL_COLUMNS: dict[str, dict[str, str]] = {
     "company_settings": {"company_id": "the settings are asked for by company"},
     "system_settings": {"encrypted": "a company's settings have it, so the system's are taken to"},
     "services": {

@@ -52,7 +52,7 @@ def test_the_api_is_below_any_install_path(target: str, blesta: Simulator) -> No
         ("/api/clients/.json", 404),
         ("/api/clients", 404),
         ("/api/", 404),
-        ("/api/support_manager.support_manager_tickets/getList.json", 404),
+        ("/api/support_manager.support_manager_kb_articles/getAll.json", 404),
         ("/api/clients/getList.xml", 415),
         ("/api/clients/getList.", 415),
         ("/api/clients/__construct.json", 403),

@@ -90,7 +90,7 @@ class Command(BaseCommand):
             raise CommandError(_("Interrupted. What was stored stays; run again to go on."), returncode=130) from None
         self._print_table(runs)
         self._print_quarantined(runs, using)
-        incomplete = [run for run in runs if run.state != SyncRun.State.COMPLETE]
+        incomplete = [run for run in runs if run.state not in (SyncRun.State.COMPLETE, SyncRun.State.ABSENT)]
         if incomplete:
             lines = [f"  {run.resource.partition('.')[2]}: {run.error}" for run in incomplete]
             raise CommandError("\n".join([_("Not complete:"), *lines]))

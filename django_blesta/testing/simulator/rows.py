@@ -26,7 +26,10 @@ TABLE_OF: Final[Mapping[str, str]] = MappingProxyType(
         for name in (
             "companies", "client_groups", "clients", "contacts", "contact_numbers", "contact_types", "users",
             "packages", "package_pricing", "package_groups", "services", "invoices", "invoice_lines", "transactions",
-            "transaction_applied", "transaction_types", "currencies", "client_notes",
+            "transaction_applied", "transaction_types", "currencies", "client_notes", "accounts_cc", "accounts_ach",
+            "staff", "recurring_invoices", "quotations", "taxes", "package_options",
+            "package_option_groups", "coupons", "modules", "module_rows", "gateways", "service_changes",
+            "ticket_departments", "tickets", "order_forms", "orders", "domain_tlds", "webhooks",
         )
     }
 )  # fmt: skip
@@ -46,6 +49,26 @@ class Rows:
 
     def _one(self, name: str, row: Row) -> Row:
         match name:
+            case "staff":
+                return self.staff(row)
+            case "webhooks":
+                return self.webhook(row, wide=True)
+            case "tickets":
+                return self.ticket(row, replies=True)
+            case "service_changes":
+                return self.service_change(row)
+            case "package_options":
+                return self.option(row, wide=True)
+            case "coupons":
+                return self.coupon(row, wide=True)
+            case "modules":
+                return self.module(row, rows=True, groups=True)
+            case "module_rows":
+                return self.module_row(row)
+            case "recurring_invoices":
+                return self.recurring(row, wide=True)
+            case "quotations":
+                return self.quotation(row, wide=True)
             case "clients":
                 return self.client(row, wide=True, settings=True)
             case "contacts":
@@ -101,6 +124,10 @@ class Rows:
         shown["contact_type_is_lang"] = kind["is_lang"] if kind else None
         return self._shaped("contacts", shown)
 
+    def staff(self, row: Row) -> Row:
+        """Which groups a member of staff is in is not simulated: nobody reads it."""
+        return self._shaped("staff", {**row, "groups": []})
+
     def package(self, row: Row, *, wide: bool = False) -> Row:
         """Lists have no pricing, groups, options, plugins or meta."""
         shown = dict(row)
@@ -114,10 +141,44 @@ class Rows:
             members = self._state.where("package_group_members", package_id=row["id"])
             groups = (self._state.get("package_groups", member["package_group_id"]) for member in members)
             shown["groups"] = [self.package_group(group) for group in groups if group]
-            shown["option_groups"] = []
+            offers = self._state.where("package_option_offers", package_id=row["id"])
+            shown["option_groups"] = self._option_groups(offers)
             shown["plugins"] = []
             shown["meta"] = self._map(meta)
         return self._shaped("packages", shown)
+
+    def option(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds values with their prices, and groups."""
+        shown = dict(row)
+        if wide:
+            shown["values"] = [dict(value) for value in self._state.where("package_option_values", option_id=row["id"])]
+            shown["groups"] = self._option_groups(self._state.where("package_option_members", option_id=row["id"]))
+        return self._shaped("package_options", shown)
+
+    def _option_groups(self, links: Iterable[Row]) -> list[Row]:
+        groups = (self._state.get("package_option_groups", link["option_group_id"]) for link in links)
+        return [self.plain("package_option_groups", group) for group in groups if group]
+
+    def coupon(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds packages and amounts."""
+        shown = dict(row)
+        if wide:
+            shown["packages"] = [dict(link) for link in self._state.where("coupon_packages", coupon_id=row["id"])]
+            amounts = self._state.where("coupon_amounts", coupon_id=row["id"])
+            shown["amounts"] = [{name: one[name] for name in ("currency", "amount", "type")} for one in amounts]
+        return self._shaped("coupons", shown)
+
+    def module(self, row: Row, *, rows: bool = False, groups: bool = False) -> Row:
+        """With its rows and their credentials, when they are asked for."""
+        shown = dict(row)
+        if rows:
+            shown["rows"] = [self.module_row(one) for one in self._state.where("module_rows", module_id=row["id"])]
+        if groups:
+            shown["groups"] = []
+        return self._shaped("modules", shown)
+
+    def module_row(self, row: Row) -> Row:
+        return self._shaped("module_rows", {**row, "meta": self._map(row["meta"])})
 
     def package_group(self, row: Row, *, wide: bool = False) -> Row:
         """`get` adds the parents of an add-on group."""
@@ -154,8 +215,31 @@ class Rows:
             fields = state.where("service_fields", service_id=row["id"])
             columns = ("key", "value", "serialized", "encrypted")
             shown["fields"] = [{column: item[column] for column in columns} for item in fields]
-            shown["options"] = []
+            chosen = state.where("service_options", service_id=row["id"])
+            shown["options"] = [self._chosen(item) for item in chosen]
         return self._shaped("services", shown)
+
+    def _chosen(self, item: Row) -> Row:
+        option = self._state.tables["package_options"][item["option_id"]]
+        value = self._state.get("package_option_values", item["option_value_id"])
+        shown = {name: item[name] for name in item if name != "service_id"}
+        return {**shown, "option_name": option["name"], "option_value_name": value["name"] if value else None}
+
+    def ticket(self, row: Row, *, replies: bool = False) -> Row:
+        """With the department's name; with replies, notes and log entries when they are asked for."""
+        department = self._state.get("ticket_departments", row["department_id"])
+        shown = {**row, "department_name": department["name"] if department else None}
+        if replies:
+            found = self._state.where("ticket_replies", ticket_id=row["id"])
+            shown["replies"] = [{**reply, "attachments": []} for reply in found]
+        return self._shaped("tickets", shown)
+
+    def webhook(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds the fields that are sent."""
+        return self._shaped("webhooks", {name: row[name] for name in row if wide or name != "fields"})
+
+    def service_change(self, row: Row) -> Row:
+        return self._shaped("service_changes", {**row, "data": self._map(row["data"])})
 
     def invoice(self, row: Row, *, wide: bool = False) -> Row:
         """`get` adds lines, taxes, delivery and meta."""
@@ -181,6 +265,22 @@ class Rows:
         links = self._state.where("invoice_line_taxes", line_id=row["id"])
         taxes = [self._state.tables["taxes"][link["tax_id"]] for link in links]
         return self._shaped("invoice_lines", {**row, "taxes": [self._tax(tax) for tax in taxes]})
+
+    def recurring(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds lines and ways of delivery."""
+        shown = dict(row)
+        if wide:
+            lines = self._state.where("recurring_invoice_lines", invoice_recur_id=row["id"])
+            shown["line_items"] = [dict(line) for line in lines]
+            shown["delivery"] = ["email"]
+        return self._shaped("recurring_invoices", shown)
+
+    def quotation(self, row: Row, *, wide: bool = False) -> Row:
+        """`get` adds lines."""
+        shown = dict(row)
+        if wide:
+            shown["line_items"] = [dict(line) for line in self._state.where("quotation_lines", quotation_id=row["id"])]
+        return self._shaped("quotations", shown)
 
     def transaction(self, row: Row) -> Row:
         """With gateway and type joined in."""
@@ -236,7 +336,7 @@ class Rows:
         mode = self._switches.inferred_columns
         if mode == "present":
             return row
-        inferred = resource(name).inferred_columns
+        inferred = resource(name).inferred_columns - {"id"}  # without it no row could be told from another
         if mode == "absent":
             return {column: value for column, value in row.items() if column not in inferred}
         return {f"new_{column}" if column in inferred else column: value for column, value in row.items()}

@@ -72,6 +72,12 @@ class Resource:
     raw: Mapping[str, Any]
 
     @property
+    def class_name(self) -> str:
+        """The class as calls are registered under it: a plugin's with its plugin before a dot."""
+        plugin, dot, name = self.url_model.rpartition(".")
+        return f"{plugin}.{''.join(word.capitalize() for word in name.split('_'))}" if dot else self.model
+
+    @property
     def inferred_columns(self) -> frozenset[str]:
         return frozenset(name for name, field in self.fields.items() if field.inferred)
 

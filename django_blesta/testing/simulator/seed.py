@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from django_blesta.testing.simulator import books
 from django_blesta.testing.simulator.clock import Clock
-from django_blesta.testing.simulator.seeding.catalogue import opening_of, seed_company, seed_installation
+from django_blesta.testing.simulator.seeding.agreements import seed_agreements
+from django_blesta.testing.simulator.seeding.catalogue import SECRET, opening_of, seed_company, seed_installation
+from django_blesta.testing.simulator.seeding.choices import seed_choices
 from django_blesta.testing.simulator.seeding.customers import Customer, seed_customers
 from django_blesta.testing.simulator.seeding.payments import Payment, Wallet
+from django_blesta.testing.simulator.seeding.plugins import seed_plugins
 from django_blesta.testing.simulator.seeding.sales import Bill, Sale, sell
 from django_blesta.testing.simulator.state import State
 
@@ -44,8 +47,11 @@ def seed(state: State, clock: Clock, *, clients: int, seed: int, companies: int 
             bills += billed
             payments += Wallet(rng, customer, now).settle(billed)
         _store_sales(state, sales)
+        seed_choices(state, sorted(sales, key=attrgetter("id")))
         _store_bills(state, rng, bills, now)
         _store_payments(state, rng, payments)
+        seed_agreements(state, customers, staff, now)
+        seed_plugins(state, customers, staff)
 
 
 def _add_up(bill: Bill) -> None:
@@ -68,6 +74,7 @@ def _store_sales(state: State, sales: list[Sale]) -> None:
             pricing_id=sale.pricing["id"],
             client_id=sale.customer.client["id"],
             module_row_id=sale.offer.package["module_row"],
+            coupon_id=sale.customer.shop.coupon_id if number % 11 == 0 else None,
             qty=sale.qty,
             override_price=sale.override,
             override_currency=sale.pricing["currency"] if sale.override is not None else None,
@@ -93,7 +100,7 @@ def _fields(sale: Sale) -> Iterable[tuple[str, str, int]]:
     if kind == "hosting":
         return (("domain", sale.name, 0), ("username", sale.name[:8].replace("-", ""), 0), ("password", "hunter2", 1))
     if kind == "server":
-        return (("hostname", sale.name, 0), ("root_password", "hunter2", 1))
+        return (("hostname", sale.name, 0), ("root_password", "hunter2", 1), ("console_pass_username", SECRET, 0))
     return (("domain", sale.name, 0),) if kind == "domain" else ()
 
 

@@ -133,6 +133,7 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         " zip:text? country:text? date_added:time", indexes="client_id user_id"),
     "contact_numbers": _table(
         "id:int contact_id:int number:text type:text=phone location:text=home", indexes="contact_id"),
+    "contact_permissions": _table("contact_id:int area:text", key="contact_id area", indexes="contact_id"),
     "contact_types": _table("id:int company_id:int name:text real_name:text? is_lang:flag=0", indexes="company_id"),
     "users": _table(
         "id:int username:text password:text recovery_email:text? two_factor_mode:text=none two_factor_key:text?"
@@ -160,6 +161,25 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "package_group_members": _table(
         "package_id:int package_group_id:int",
         key="package_id package_group_id", indexes="package_id package_group_id"),
+    "package_options": _table(
+        "id:int company_id:int label:text name:text type:text=select addable:flag=0 editable:flag=0 hidden:flag=0",
+        indexes="company_id"),
+    "package_option_values": _table(  # pricing: maps with term, period, price, setup_fee, currency
+        "id:int option_id:int name:text value:text? default:flag=0 status:text=active min:int? max:int? step:int?"
+        " pricing:list", indexes="option_id"),
+    "package_option_groups": _table(
+        "id:int company_id:int name:text description:text? hidden:flag=0 hide_options:flag=0", indexes="company_id"),
+    "package_option_members": _table(
+        "option_id:int option_group_id:int", key="option_id option_group_id", indexes="option_id option_group_id"),
+    "package_option_offers": _table(
+        "package_id:int option_group_id:int", key="package_id option_group_id", indexes="package_id"),
+    "coupons": _table(
+        "id:int company_id:int code:text used_qty:int=0 max_qty:int=0 start_date:time? end_date:time?"
+        " status:text=active recurring:flag=0 limit_recurring:flag=0 apply_package_options:flag=0"
+        " internal_use_only:flag=0", indexes="company_id"),
+    "coupon_amounts": _table(
+        "coupon_id:int currency:text amount:money type:text=percent", key="coupon_id currency", indexes="coupon_id"),
+    "coupon_packages": _table("coupon_id:int package_id:int", key="coupon_id package_id", indexes="coupon_id"),
     # What is bought
     "services": _table(
         "id:int id_format:text={num} id_value:int id_code:text parent_service_id:int? package_group_id:int?"
@@ -171,6 +191,12 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "service_fields": _table(
         "service_id:int key:text value:text? serialized:flag=0 encrypted:flag=0",
         key="service_id key", indexes="service_id"),
+    "service_options": _table(  # value may be what a client typed, a password included
+        "id:int service_id:int option_id:int option_value_id:int? value:text? qty:int=1 price:money setup_fee:money=0",
+        indexes="service_id"),
+    "service_changes": _table(
+        "id:int service_id:int invoice_id:int? status:text=pending data:map date_added:time date_status:time",
+        indexes="service_id status"),
     # Billing. An invoice's subtotal, total, paid, due and date_closed and the sums of its lines are a cache: books.py
     # keeps them.
     "invoices": _table(
@@ -185,6 +211,18 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         "line_id:int tax_id:int cascade:flag=0", key="line_id tax_id", indexes="line_id"),
     "invoice_delivery": _table("id:int invoice_id:int method:text=email date_sent:time?", indexes="invoice_id"),
     "invoice_meta": _table("invoice_id:int key:text value:text?", key="invoice_id key", indexes="invoice_id"),
+    "recurring_invoices": _table(
+        "id:int client_id:int term:int=1 period:text=month duration:int? date_renews:time? date_last_renewed:time?"
+        " currency:text note_public:text? note_private:text?", indexes="client_id"),
+    "recurring_invoice_lines": _table(
+        "id:int invoice_recur_id:int description:text qty:money=1 amount:money order:int=0",
+        indexes="invoice_recur_id"),
+    "quotations": _table(
+        "id:int id_code:text? client_id:int staff_id:int? title:text status:text=draft currency:text notes:text?"
+        " private_notes:text? date_created:time date_expires:time subtotal:money? total:money?",
+        indexes="client_id status"),
+    "quotation_lines": _table(
+        "id:int quotation_id:int description:text qty:money=1 amount:money order:int=0", indexes="quotation_id"),
     "transaction_types": _table("id:int name:text real_name:text? type:text=debit is_lang:flag=0"),
     "transactions": _table(  # applied_amount and credited_amount are sums that books.py keeps
         "id:int client_id:int amount:money currency:text type:text=other transaction_type_id:int? account_id:int?"
@@ -194,6 +232,30 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "transaction_applied": _table(  # its currency, amount, type, gateway … are the transaction's, joined in
         "transaction_id:int invoice_id:int applied_amount:money applied_date:time",
         key="transaction_id invoice_id", indexes="transaction_id invoice_id"),
+    # Plugins
+    "ticket_departments": _table(
+        "id:int company_id:int name:text description:text email:text? method:text=none default_priority:text=medium"
+        " status:text=visible clients_only:flag=0 require_captcha:flag=0 user:text? password:text?",
+        indexes="company_id"),
+    "tickets": _table(
+        "id:int code:text department_id:int staff_id:int? service_id:int? client_id:int? email:text? summary:text"
+        " priority:text=medium status:text=open date_added:time date_updated:time? date_closed:time?",
+        indexes="department_id client_id status"),
+    "ticket_replies": _table(
+        "id:int ticket_id:int staff_id:int? contact_id:int? type:text=reply details:text date_added:time",
+        indexes="ticket_id"),
+    "order_forms": _table(
+        "id:int company_id:int label:text name:text type:text=general template:text=standard client_group_id:int?"
+        " visibility:text=public status:text=active require_tos:int? date_added:time?", indexes="company_id status"),
+    "orders": _table(
+        "id:int order_number:text order_form_id:int? invoice_id:int? client_id:int status:text=pending"
+        " fraud_report:text? date_added:time", indexes="client_id status"),
+    "domain_tlds": _table(
+        "id:int tld:text company_id:int package_id:int? order:int? status:text? module_id:int? dns_management:text=0"
+        " email_forwarding:text=0 id_protection:text=0 epp_code:text=0", indexes="company_id"),
+    "webhooks": _table(
+        "id:int company_id:int callback:text type:text=outgoing method:text=post_json events:list fields:list",
+        indexes="company_id type"),
 })
 # fmt: on
 

@@ -70,6 +70,11 @@ def get_number(call: Call, contact_number_id: int) -> Any:
     return call.rows.plain("contact_numbers", row) if row else False
 
 
+@method("Contacts", "getPermissions")
+def get_permissions(call: Call, contact_id: int) -> list[Row]:
+    return [dict(row) for row in call.state.where("contact_permissions", contact_id=contact_id)]
+
+
 @method("Contacts", "getTypes")
 def get_types(call: Call, company_id: int | None = None) -> list[Row]:
     rows = call.state.where("contact_types", company_id=company_id or call.company_id)

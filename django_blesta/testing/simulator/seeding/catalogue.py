@@ -10,6 +10,7 @@ from typing import Any, Final
 from django_blesta.testing.simulator.books import LineTax
 from django_blesta.testing.simulator.factories import PASSWORD_HASH
 from django_blesta.testing.simulator.seeding import places
+from django_blesta.testing.simulator.seeding.options import seed_coupons, seed_options
 from django_blesta.testing.simulator.state import Row, State
 
 SECRET: Final = "never-mirror-this-secret"
@@ -135,6 +136,7 @@ class Shop:
     merchant_id: int
     nonmerchant_id: int
     tax_ids: dict[places.TaxRule, int]
+    coupon_id: int
 
     def taxes_for(self, country: str, state: str | None) -> tuple[LineTax, ...]:
         """The taxes that a taxable line bears for a client of that place."""
@@ -224,7 +226,14 @@ def seed_company(state: State, number: int, opened: datetime) -> Shop:
     ]
     state.insert("client_group_settings", client_group_id=client_groups[1], key="inv_days_before_renewal", value="14")
     offers = _seed_packages(state, brand, company_id)
-    return Shop(brand, company_id, client_groups, contact_types, offers, gateways[0], gateways[1], tax_ids)
+    packages = {kind: [offer.package["id"] for offer in some] for kind, some in offers.items()}
+    seed_options(
+        state, company_id, packages, {code: (CURRENCIES[code][0], CURRENCIES[code][4]) for code in brand.currencies}
+    )
+    coupon_id = seed_coupons(
+        state, company_id, [one for some in packages.values() for one in some], brand.currencies, opened
+    )
+    return Shop(brand, company_id, client_groups, contact_types, offers, gateways[0], gateways[1], tax_ids, coupon_id)
 
 
 def _seed_settings(state: State, brand: Brand, company_id: int) -> None:
@@ -318,7 +327,13 @@ def _seed_package(state: State, company_id: int, product: Product, module_row: R
         id_code=str(number),
         module_id=module_row["module_id"],
         names=[{"lang": "en_us", "name": product.name}, {"lang": "de_de", "name": product.name}],
-        descriptions=[{"lang": "en_us", "text": product.description, "html": f"<p>{product.description}</p>"}],
+        descriptions=[
+            {
+                "lang": "en_us",
+                "text": product.description,
+                "html": f'<p onclick="steal()">{product.description}</p><script>steal()</script>',
+            }
+        ],
         qty=product.qty,
         module_row=module_row["id"],
         taxable=product.taxable,

@@ -24,6 +24,8 @@ SCENES: Final = (
     "pending_payment", "void_payment", "returned", "error", "overdue", "onetime", "no_services", "manual",
     "two_currencies", "markup", "no_login", "partial_recent",
 )  # fmt: skip
+# What a contact with a login of their own may see and do.
+PERMISSIONS: Final = ("client_invoices", "client_services", "client_transactions", "client_contacts", "client_accounts")
 _STEP: Final = 1  # residues 1, 2, 3 …: the very first client of all is an ordinary one
 
 
@@ -180,6 +182,9 @@ def _seed_more_contacts(
             date_added=added,
             **(address if rng.random() < 0.7 else {"country": address["country"]}),
         )
+        if own_login:
+            for area in PERMISSIONS[: 1 + contact["id"] % len(PERMISSIONS)]:
+                state.insert("contact_permissions", contact_id=contact["id"], area=area)
         if rng.random() < 0.4:
             digits = places.filled(rng, places.BY_CODE[str(address["country"])].dial)
             state.insert("contact_numbers", contact_id=contact["id"], number=digits, location="home")
