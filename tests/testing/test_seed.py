@@ -18,6 +18,7 @@ REFERENCES = {
     ("client_group_settings", "client_group_id"): "client_groups",
     ("client_settings", "client_id"): "clients",
     ("company_settings", "company_id"): "companies",
+    ("contact_permissions", "contact_id"): "contacts",
     ("invoice_delivery", "invoice_id"): "invoices",
     ("invoice_line_taxes", "line_id"): "invoice_lines",
     ("invoice_line_taxes", "tax_id"): "taxes",

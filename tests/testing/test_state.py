@@ -16,6 +16,7 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 INTERNAL_TABLES = {
     "client_group_settings": "shown through getSettings of the group",
     "client_settings": "shown as the settings map of a client",
+    "contact_permissions": "shown through getPermissions of the contact",
     "package_group_members": "shown as groups of a package",
     "package_group_parents": "shown as parents of an add-on group",
     "service_fields": "shown as fields of a service",

@@ -133,6 +133,7 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         " zip:text? country:text? date_added:time", indexes="client_id user_id"),
     "contact_numbers": _table(
         "id:int contact_id:int number:text type:text=phone location:text=home", indexes="contact_id"),
+    "contact_permissions": _table("contact_id:int area:text", key="contact_id area", indexes="contact_id"),
     "contact_types": _table("id:int company_id:int name:text real_name:text? is_lang:flag=0", indexes="company_id"),
     "users": _table(
         "id:int username:text password:text recovery_email:text? two_factor_mode:text=none two_factor_key:text?"

@@ -12,8 +12,10 @@ from django_blesta.testing.simulator.methods import (
     invoice_writes,
     invoices,
     packages,
+    service_writes,
     services,
     settings,
+    transaction_writes,
     transactions,
     users,
 )
@@ -28,8 +30,10 @@ __all__ = [
     "invoice_writes",
     "invoices",
     "packages",
+    "service_writes",
     "services",
     "settings",
+    "transaction_writes",
     "transactions",
     "users",
 ]
