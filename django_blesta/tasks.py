@@ -9,12 +9,12 @@ from typing import Any
 from celery import Task, shared_task
 from django.db import DEFAULT_DB_ALIAS
 
-from django_blesta import conf, sync
+from django_blesta import conf, operations, sync
 from django_blesta.models import mirror_named
 
 logger = logging.getLogger("django_blesta.tasks")
-SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP = (
-    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep")
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, RECONCILE = (
+    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep", "reconcile")
 )
 
 
@@ -54,8 +54,16 @@ def sweep() -> None:
             sync_all.apply_async(kwargs={"using": using})
 
 
-def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, and the sweeper.
+@shared_task(name=RECONCILE, ignore_result=True)
+def reconcile(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Find out what became of changes whose outcome is open, and send what waited for Blesta."""
+    operations.reconcile(using)
+
+
+def beat_schedule(
+    *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1
+) -> dict[str, dict[str, Any]]:
+    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, the look for open outcomes, and the sweeper.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -68,5 +76,12 @@ def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dic
         }
         for using in conf.aliases()
     }
+    for using in conf.aliases():
+        entries[f"django_blesta reconcile {using}"] = {
+            "task": RECONCILE,
+            "schedule": reconcile_minutes * 60.0,
+            "kwargs": {"using": using},
+            "options": {"expires": reconcile_minutes * 60.0},
+        }
     entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
     return entries

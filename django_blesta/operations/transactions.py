@@ -12,7 +12,7 @@ from typing import Any, Final, Unpack
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.connection import Shape, Unreadable, decimal_from, declare, identifier_from
-from django_blesta.models import AppliedAmount, Client, Currency, Invoice, Transaction, TransactionType
+from django_blesta.models import Client, Currency, Invoice, Transaction, TransactionType
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import PATIENT, AlreadySo, Asked, Case, Finding, Kind, Step, define, refuse
 from django_blesta.operations._perform import perform
@@ -392,20 +392,14 @@ def _status_to_set(asked: Asked, case: Case) -> Asked:
     row = case.ask("Transactions", "get", transaction_id=case["target_id"])
     if row is not None and row.get("status") == case["status"]:
         raise AlreadySo(f"Payment {case['target_id']} is {case['status']}.")
+    # Blesta takes it off its invoices, which are to be read anew.
+    case.keep(invoices=sorted(_applied(case)))
     return asked
 
 
 def _has_status(case: Case) -> Finding:
     row = case.ask("Transactions", "get", transaction_id=case["target_id"]) or {}
     return Finding(row.get("status") == case["status"], f"Payment {case['target_id']} is {row.get('status')!s:.20}.")
-
-
-def _of_payment(case: Case) -> Any:
-    applied = AppliedAmount._base_manager.using(case.using).filter(transaction=case["target_id"])
-    return [
-        (Transaction, case["target_id"]),
-        *((Invoice, pk) for pk in applied.values_list("invoice_id", flat=True)),
-    ]
 
 
 _MARK = define(
@@ -415,7 +409,7 @@ _MARK = define(
         does="Call a payment refunded or void in the ledger. No gateway is asked; nothing is paid back by this.",
         finds="The payment has the status that was asked for.",
         steps=(Step(signature=_EDIT, build=_status_to_set, probe=_has_status),),
-        touched=_of_payment,
+        touched=_touched,
         exclusive=True,
     )
 )
@@ -424,7 +418,7 @@ _MARK = define(
 def mark(transaction: Transaction, *, status: str, **who: Unpack[Who]) -> Result:
     """Give it another of `STATUSES` in the ledger alone; `mark_refunded` and `mark_void` are the usual ones."""
     asked = {"transaction_id": transaction.pk, "vars": {"status": status}}
-    return perform(Change(_MARK, asked, transaction, keys={"status": status}), who)
+    return perform(Change(_MARK, asked, transaction, keys={"status": status, "transaction_id": transaction.pk}), who)
 
 
 def mark_refunded(transaction: Transaction, **who: Unpack[Who]) -> Result:
