@@ -63,7 +63,7 @@ def reconcile(using: str = DEFAULT_DB_ALIAS) -> None:
 def beat_schedule(
     *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1
 ) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, the look for open outcomes, and the sweeper.
+    """Entries for `app.conf.beat_schedule`: whole syncs, looks for open outcomes, and the sweeper.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
