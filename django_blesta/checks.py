@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import models
 
 from django_blesta import conf
@@ -28,7 +28,7 @@ SETTING_CHECKS = {
     "django_blesta.E009": "CA_FILE is not a file.",
     "django_blesta.E010": "COMPANIES is malformed, or USER and KEY stand beside it.",
     "django_blesta.E011": "ALLOW is not a list of Model.method pairs.",
-    "django_blesta.E012": "A credential's environment variable is not set.",
+    "django_blesta.W012": "A credential's environment variable is not set (a build may go on without the key).",
     "django_blesta.E013": "An installation is not named after a database alias.",
 }
 
@@ -36,10 +36,12 @@ SETTING_CHECKS = {
 @register(Tags.security)
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """One error for each problem that ``conf`` found; speaks to nobody."""
-    return [
-        Error(problem.message, hint=problem.hint, obj=problem.alias or None, id=f"django_blesta.{problem.code}")
-        for problem in conf.problems()
-    ]
+    found: list[CheckMessage] = []
+    for problem in conf.problems():
+        kind = Warning if problem.code.startswith("W") else Error
+        identifier = f"django_blesta.{problem.code}"
+        found.append(kind(problem.message, hint=problem.hint, obj=problem.alias or None, id=identifier))
+    return found
 
 
 #: Mistakes in a mirror's declaration, a site's own mirrors included.

@@ -231,7 +231,7 @@ def problems() -> list[Problem]:
             for secret in (credentials.user, credentials.key):
                 if secret.is_missing:
                     message = f"BLESTA[{alias!r}] takes a credential from {secret.environment}, which is not set."
-                    found.append(Problem("E012", message, f"Set the environment variable {secret.environment}.", alias))
+                    found.append(Problem("W012", message, f"Set the environment variable {secret.environment}.", alias))
     return found
 
 

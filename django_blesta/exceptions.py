@@ -4,6 +4,7 @@
 
     BlestaError
     ├── NotConfigured       also ImproperlyConfigured: the BLESTA setting, or a redirect that it earns
+    │   └── ForeignInstallation     rows that the mirror remembers are others: another Blesta, or another company
     ├── NotAllowed          refused by us: not declared, READ_ONLY, wrong company
     ├── Denied              401 in Blesta's JSON: the credentials
     ├── NotCallable         403 in Blesta's JSON: this method
@@ -30,6 +31,7 @@ __all__ = [
     "Denied",
     "Facts",
     "FieldError",
+    "ForeignInstallation",
     "Misunderstood",
     "NoSuchResource",
     "NotAllowed",
@@ -113,6 +115,10 @@ class BlestaError(Exception):
 
 class NotConfigured(BlestaError, ImproperlyConfigured):
     """The BLESTA setting cannot work as it stands; trying again without changing it is of no use."""
+
+
+class ForeignInstallation(NotConfigured):
+    """This is not the Blesta that the mirror was made from; nothing was stored."""
 
 
 class NotAllowed(BlestaError):

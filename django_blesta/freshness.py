@@ -15,7 +15,8 @@ def as_of(row: Mirror) -> datetime:
     """The later of the row's own fetch and the start of the last complete run that covered it.
 
     A run that found the row and could not hold it (it is in quarantine) proves nothing about what we show; neither
-    does any run about a row that is gone.
+    does any run about a row that is gone or that no listing shows, nor one that missed rows and has not yet asked
+    what became of them.
     """
     moment = as_of_all([row])
     assert moment is not None  # noqa: S101  (one row was given)
@@ -38,7 +39,7 @@ def as_of_all(rows: Iterable[Mirror]) -> datetime | None:
     moments = []
     for name, row in names.items():
         start = proven[row.company_id]
-        is_proven = start is not None and name not in doubtful and not row.is_gone
+        is_proven = start is not None and name not in doubtful and not row.is_gone and row.unlisted_at is None
         moments.append(max(row.fetched_at, start) if start is not None and is_proven else row.fetched_at)
     return min(moments)
 
@@ -47,7 +48,8 @@ def last_complete_start(
     model: type[Mirror], company_id: int | None = None, *, using: str = DEFAULT_DB_ALIAS
 ) -> datetime | None:
     """When the last complete run over this mirror began, of this company or of all; before it, nothing is proven."""
-    runs = SyncRun.objects.using(using).filter(resource=model._meta.label_lower, state=SyncRun.State.COMPLETE)
+    complete = SyncRun.objects.using(using).filter(state=SyncRun.State.COMPLETE, unconfirmed=0)
+    runs = complete.filter(resource=model._meta.label_lower)
     scoped = runs.filter(Q(company_id=company_id) | Q(company_id__isnull=True))
     return scoped.order_by("-started_at").values_list("started_at", flat=True).first()
 

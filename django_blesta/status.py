@@ -420,7 +420,7 @@ def _about_operations(operations: tuple[OperationCount, ...], now: datetime, usi
             "Of %(count)d changes nobody knows whether Blesta made them.",
             unknown,
         )
-        advice = _("They are not sent again. Look at each in Blesta before anybody repeats it.")
+        advice = _("Nothing of unknown outcome is sent again. Look in Blesta before anybody repeats it.")
         found.append(Trouble(Level.WARNING, "operations-unknown", sentence % {"count": unknown}, advice))
     if counts[Operation.State.SENDING]:
         old = Operation.objects.using(using).filter(

@@ -7,7 +7,8 @@ import uuid
 from typing import Any
 
 from celery import Task, shared_task
-from django.db import DEFAULT_DB_ALIAS
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from django_blesta import conf, operations, sync
 from django_blesta.models import mirror_named
@@ -49,9 +50,17 @@ def refresh(resource: str, pk: int | str, using: str = DEFAULT_DB_ALIAS) -> None
 @shared_task(name=SWEEP, ignore_result=True)
 def sweep() -> None:
     """Go on with runs whose worker died: a broker that lost its queue has lost nothing else."""
-    for using in conf.aliases():
-        if sync.left_behind(using):
-            sync_all.apply_async(kwargs={"using": using})
+    for using in _aliases():
+        try:
+            if sync.left_behind(using):
+                sync_all.apply_async(kwargs={"using": using})
+        except DatabaseError as error:
+            logger.warning("Installation %s could not be looked at: %s", using, type(error).__name__)
+
+
+def _aliases() -> list[str]:
+    """Installations that have a database; one without is an error of the system checks."""
+    return [using for using in conf.aliases() if using in settings.DATABASES]
 
 
 @shared_task(name=RECONCILE, ignore_result=True)
@@ -74,7 +83,7 @@ def beat_schedule(
             "kwargs": {"using": using},
             "options": {"expires": every_minutes * 60.0},
         }
-        for using in conf.aliases()
+        for using in _aliases()
     }
     for using in conf.aliases():
         entries[f"django_blesta reconcile {using}"] = {

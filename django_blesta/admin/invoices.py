@@ -12,7 +12,7 @@ from django_blesta.models import Invoice, InvoiceLine
 
 @admin.register(Invoice)
 class InvoiceAdmin(MirrorAdmin):
-    list_display = ("row", "client_link", "status_word", "total_money", "due_money", "billed_at_day", "due_at_day")
+    list_display = ("row", "client_link", "status_word", "total_money", "due_money", "due_at_day")
     list_filter = (InvoiceStateFilter, CurrencyFilter, CompanyFilter, GoneFilter)
     date_hierarchy = "due_at"
     search_fields = ("id_code", "client__id_code", "client__email", "client__company_name")

@@ -141,7 +141,10 @@ class MirrorQuerySet(models.QuerySet[Any]):
         path = cast("type[Mirror]", self.model).client_path
         if not path or not client_ids:
             return self.none()
-        return self.present().filter(**{f"{path}__in": client_ids})
+        # A client that is gone hides its rows, though nothing cascades; one that has not arrived yet does not.
+        clients = cast("type[Mirror]", apps.get_model("django_blesta", "Client"))
+        gone = clients._base_manager.filter(pk=models.OuterRef(path), gone_at__isnull=False)
+        return self.present().filter(~models.Exists(gone), **{f"{path}__in": client_ids})
 
     def orphans(self) -> Self:
         """Rows that name a parent which the mirror does not hold."""

@@ -20,7 +20,15 @@ from typing import Any, Final, TypedDict, TypeVar
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -348,12 +356,7 @@ def record(operation: Operation, using: str, **values: Any) -> None:
         kept = {name: value for name, value in operation.probe_keys.items() if name == "marker"}
         values |= {"live_key": None, "next_look_at": None, "queued_arguments": None, "probe_keys": kept}
     # Whoever looked in the meantime knows better, but for an answer that says that it was done.
-    unless_looked = state != State.SUCCEEDED
-    try:
-        save(operation, using, unless_looked=unless_looked, **values)
-    except Exception:
-        logger.exception("%s ended as %s, and that could not be recorded", operation.token, state)
-        raise
+    keep(operation, using, unless_looked=state != State.SUCCEEDED, **values)
     level = logging.WARNING if operation.state in (State.UNKNOWN, State.NEEDS_HUMAN) else logging.INFO
     words = (operation.kind, operation.token, operation.state, operation.outcome, operation.reason)
     logger.log(level, "%s %s: %s %s %s", *words)
@@ -361,6 +364,16 @@ def record(operation: Operation, using: str, **values: Any) -> None:
         wake(RECONCILE, using)
     if ended or state is State.NEEDS_HUMAN:
         signals.send(signals.operation_finished, Operation, operation=operation, using=using)
+
+
+def keep(operation: Operation, using: str, **values: Any) -> None:
+    """`save` what Blesta answered; where that fails, the journal's "sending" grows into "unknown", so that is said."""
+    try:
+        save(operation, using, **values)
+    except DatabaseError:
+        logger.exception("%s was answered (%s), and that could not be recorded", operation.token, values.get("state"))
+        message = "Blesta answered, and its answer could not be written down."
+        raise OutcomeUnknown(message, Facts(operation.kind, None, "not-recorded")) from None
 
 
 def save(operation: Operation, using: str, *, unless_looked: bool = True, **values: Any) -> None:

@@ -22,6 +22,7 @@ from django_blesta.operations._journal import (
     State,
     Who,
     claim,
+    keep,
     new_token,
     note,
     recall,
@@ -86,7 +87,7 @@ def send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str,
         case.keys |= ids
         if operation.step + 1 == len(kind.steps):
             break
-        save(
+        keep(
             operation,
             using,
             step=operation.step + 1,

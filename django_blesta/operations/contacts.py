@@ -7,7 +7,7 @@ from typing import Any, Final, Unpack
 
 from django_blesta import sync
 from django_blesta.connection import Shape, declare
-from django_blesta.exceptions import Facts, OutcomeUnknown
+from django_blesta.exceptions import Facts, Misunderstood, OutcomeUnknown
 from django_blesta.models import Client, Contact, ContactNumber, ContactType
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import Asked, Case, Finding, Kind, Step, define
@@ -36,7 +36,12 @@ RENAMED: Final[Mapping[str, str]] = {theirs: ours for ours, theirs in COLUMNS.it
 def _whole(asked: Asked, case: Case) -> Asked:
     """The contact with the changes in it, as Blesta has it now."""
     pk = case["target_id"]
-    sync.refresh(Contact, pk, using=case.using, cause="operation")
+    if not sync.refresh(Contact, pk, using=case.using, cause="operation"):
+        # The mirror's row may be old; sending it whole would undo what nobody asked to change.
+        raise Misunderstood(
+            f"Contact {pk} could not be read just before it was to be changed; nothing was sent.",
+            Facts("Contacts.edit", None, "not-readable"),
+        )
     row = Contact._base_manager.using(case.using).get(pk=pk)
     values = {theirs: getattr(row, ours) for ours, theirs in COLUMNS.items()}
     values |= {

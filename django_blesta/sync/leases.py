@@ -50,11 +50,12 @@ def acquire(holder: str, using: str, name: str = SYNC) -> None:
     free = Q(until__isnull=True) | Q(until__lt=Now()) | Q(holder=holder)
     if leases.filter(free, name=name).update(holder=holder, until=_until(using), since=Now()):
         return
-    since = leases.get(name=name).since
+    held = leases.get(name=name)
+    if held.since is None or held.until is None:
+        raise AlreadyRunning(f"Another sync of {using!r} has just begun.", Facts(reason="already-running"))
     raise AlreadyRunning(
-        f"Another sync of {using!r} is under way since {since:%Y-%m-%d %H:%M:%S} UTC."
-        if since
-        else f"Another sync of {using!r} has just begun.",
+        f"Another sync of {using!r} is under way since {held.since:%Y-%m-%d %H:%M:%S} UTC. If it was killed, "
+        f"this one may take over after {held.until:%H:%M:%S} UTC.",
         Facts(reason="already-running"),
     )
 

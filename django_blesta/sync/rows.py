@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from django.db import models
+from django.db import connections, models
 
 from django_blesta.connection import Unreadable, identifier_from
 from django_blesta.models import Mirror, QuarantinedRow
@@ -42,10 +42,12 @@ def map_rows(
     *,
     whole: bool = False,
     given: Mapping[str, Any] | None = None,
+    placed: Mapping[type[Mirror], Mapping[Any, int | None]] | None = None,
 ) -> Mapped:
     """Convert rows and keep those of the scope's company; `given` are columns that the request itself fixes.
 
-    `whole` rows come from a single `get` and carry the detail tier and the children too.
+    `whole` rows come from a single `get` and carry the detail tier and the children too. `placed` tells the company
+    of parents that the mirror does not hold, for those who read Blesta without storing.
     """
     mapped = Mapped()
     converted: list[tuple[Mapping[str, Any], Incoming]] = []
@@ -55,6 +57,8 @@ def map_rows(
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
     companies = _companies(model, [incoming for _, incoming in converted], scope)
+    if placed:
+        companies = _placed(model, [incoming for _, incoming in converted], placed) | companies
     for row, incoming in converted:
         company = _own_company(model, row, incoming) or companies.get(incoming.key)
         if company is None and resource_of(model).company in {"", "key"}:
@@ -153,32 +157,52 @@ def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> 
     return {key: company for key, company in found.items() if company is not None}
 
 
+def _placed(
+    model: type[Mirror], batch: Sequence[Incoming], placed: Mapping[type[Mirror], Mapping[Any, int | None]]
+) -> dict[tuple[Any, ...], int]:
+    name = resource_of(model).company
+    if name in {"", "key", "self"}:
+        return {}
+    reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
+    known = placed.get(cast("type[Mirror]", reference.related_model), {})
+    found = {incoming.key: known.get(incoming.row.values.get(reference.attname)) for incoming in batch}
+    return {key: company for key, company in found.items() if company is not None}
+
+
 def quarantine(
     model: type[Mirror], unfit: Sequence[tuple[str, Unfit, Mapping[str, Any]]], *, at: datetime, using: str
 ) -> None:
+    """Remember rows that do not fit, in one statement however many there are; when each was first seen stays."""
+    if not unfit:
+        return
     label = model._meta.label_lower
-    for remote_id, error, row in unfit:
-        names = {str(name)[:100]: type(value).__name__ for name, value in list(row.items())[:MAX_NAMES]}
-        QuarantinedRow.objects.using(using).update_or_create(
+    entries = {
+        remote_id: QuarantinedRow(
             resource=label,
             remote_id=remote_id,
-            defaults={
-                "column": error.column[:100],
-                "code": error.code[:50],
-                "sentence": error.sentence[:500],
-                "names": names,
-                "last_seen_at": at,
-            },
+            column=error.column[:100],
+            code=error.code[:50],
+            sentence=error.sentence[:500],
+            names={str(name)[:100]: type(value).__name__ for name, value in list(row.items())[:MAX_NAMES]},
+            last_seen_at=at,
         )
+        for remote_id, error, row in unfit
+    }
+    has_targets = connections[using].features.supports_update_conflicts_with_target
+    QuarantinedRow.objects.using(using).bulk_create(
+        entries.values(),
+        batch_size=500,
+        update_conflicts=True,
+        update_fields=["column", "code", "sentence", "names", "last_seen_at"],
+        unique_fields=["resource", "remote_id"] if has_targets else None,
+    )
 
 
 def release(model: type[Mirror], keys: Iterable[tuple[Any, ...]], *, using: str) -> int:
     """Forget quarantined rows that fit by now."""
     entries = QuarantinedRow.objects.using(using).filter(resource=model._meta.label_lower)
-    held = dict(entries.values_list("remote_id", "pk"))
-    if not held:
-        return 0
-    fitting = [held[name] for name in (_joined(key) for key in keys) if name in held]
+    names = [_joined(key) for key in keys]
+    fitting = list(entries.filter(remote_id__in=names).values_list("pk", flat=True)) if names else []
     return entries.filter(pk__in=fitting).delete()[0] if fitting else 0
 
 

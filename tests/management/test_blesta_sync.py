@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_blesta.exceptions import ForeignInstallation
 from django_blesta.models import Client, Invoice, SyncRun
+from django_blesta.sync import identity
+from django_blesta.sync.plan import scopes
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +146,83 @@ class TestMistakes:
         assert "\n" not in message
         assert len(message) < 400
         assert "Traceback" not in message
+
+
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 10, "seed": 4}], indirect=True)
+class TestDryRun:
+    def test_prints_what_would_change_and_changes_nothing(self, blesta):
+        run()
+        runs = SyncRun.objects.count()
+        before = Client.objects.get(pk=2)
+        with blesta.state.lock:
+            contact = blesta.state.where("contacts", client_id=2, contact_type="primary")[0]
+            blesta.state.update("contacts", contact["id"], city="Par\x1b[2Jis\u202e")
+            blesta.state.update("invoices", 3, status="void")
+            blesta.state.delete("services", 4)
+            row = blesta.state.tables["invoices"][3]
+        new = blesta.add_invoice(1)["id"]
+        text = run("--dry-run")
+        assert f"client 2: changed: city {before.city!r} → 'Par\\x1b[2Jis\\u202e'\n" in text
+        assert f"invoice {new}: created\n" in text
+        assert "invoice 3: changed: status " in text
+        assert "service 4: not shown\n" in text
+        assert row["status"] == "void"
+        assert text.endswith("Nothing was written.\n")
+        assert SyncRun.objects.count() == runs
+        assert Client.objects.get(pk=2).city == before.city
+        assert not Invoice.objects.filter(pk=new).exists()
+
+    def test_prints_a_table_by_resource(self, blesta):
+        text = run("--dry-run", "--rows-only", "invoice", "client")
+        table = {words[0]: words for words in (line.split() for line in text.splitlines()) if len(words) > 8}
+        for name in ("invoice", "client"):
+            count = str(len(blesta.state.tables[f"{name}s"]))
+            assert table[name][1:4] == ["1", count, count]
+        assert not Invoice.objects.exists()
+
+    def test_money_and_lines_are_readable(self, blesta):
+        run()
+        with blesta.state.lock:
+            line = blesta.state.where("invoice_lines", invoice_id=3)[0]
+            blesta.state.update("invoices", 3, due="5", date_closed=None)
+            blesta.state.delete("invoice_lines", line["id"])
+        text = run("--dry-run", "invoice")
+        assert re.search(r"^invoice 3: changed: .*due \d+\.\d{4} → 5\.0000", text, re.MULTILINE)
+        assert f"invoice 3: detail changed: lines[{line['id']}] removed\n" in text
+
+    def test_a_run_that_would_not_be_complete_is_an_error(self, blesta, settings):
+        settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}
+        blesta.switches.empty_page = 2
+        message = refusal("--dry-run", "invoice")
+        assert message.startswith("A run would not be complete:\n  invoice: ")
+
+    def test_another_installation_is_refused(self, blesta):
+        run()
+        identity.remember(scopes("default")[0])
+        with blesta.state.lock:
+            blesta.state.update("clients", 1, id_code="other")
+        assert "--accept-identity" in refusal("--dry-run")
+
+
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 10, "seed": 4}], indirect=True)
+class TestAcceptIdentity:
+    def test_tells_what_differed_learns_it_and_runs(self, blesta):
+        run()
+        (scope,) = scopes("default")
+        identity.remember(scope)
+        with blesta.state.lock:
+            blesta.state.update("clients", 1, id_code="other")
+        with pytest.raises(ForeignInstallation):
+            identity.check(scope)
+        text = run("--accept-identity")
+        assert "company 1: client 1: other id_code\n" in text
+        assert Client.objects.get(pk=1).id_code == "other"
+        assert identity.check(scope).compared
+
+    def test_says_that_nothing_differed(self, blesta):
+        run()
+        identity.remember(scopes("default")[0])
+        assert "company 1: the remembered rows are the same\n" in run("--accept-identity", "client")
+
+    def test_is_not_to_be_had_with_a_dry_run(self, blesta):
+        refusal("--accept-identity", "--dry-run")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_blesta.exceptions import NotAllowed, OutcomeUnknown, Rejected, Unavailable
+from django_blesta.exceptions import Misunderstood, NotAllowed, OutcomeUnknown, Rejected, Unavailable
 from django_blesta.models import Client, Contact, ContactNumber, Operation
 from django_blesta.operations import TokenReused, contacts
 from tests.operations.conftest import writes
@@ -217,3 +217,19 @@ class TestAddNumber:
         with pytest.raises(OutcomeUnknown):
             contacts.add_number(contact, number="1")
         assert the_operation().state == Operation.State.UNKNOWN
+
+
+class TestStaleMirror:
+    """The whole contact goes out, so it must be the one that Blesta holds."""
+
+    @pytest.mark.parametrize("trouble", ["quarantined", "not-shown"])
+    def test_nothing_is_sent_when_the_contact_cannot_be_read_just_before(self, billing, contact, trouble):
+        billing.state.update("contacts", contact.pk, city="Newcity")
+        if trouble == "quarantined":
+            billing.state.tables["contacts"][contact.pk]["date_added"] = "nonsense"
+        else:
+            billing.fail(model="Contacts", method="get", body='{"response":null}')
+        with pytest.raises(Misunderstood, match="nothing was sent"):
+            contacts.edit(contact, changes={"title": "Dr"})
+        assert billing.state.tables["contacts"][contact.pk]["city"] == "Newcity"
+        assert Operation.objects.get().state == Operation.State.FAILED

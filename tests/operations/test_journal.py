@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -236,3 +236,18 @@ class TestMistakes:
             contacts.edit(contact, changes={"last_name": "\ud800"})
         assert billing.requests == []
         assert not Operation.objects.exists()
+
+
+def test_an_answer_that_cannot_be_written_down_is_told_as_unknown(billing, contact):
+    """Blesta has the change; the database fails just then. The row stays "sending", and nobody hears that it failed."""
+
+    def fail_to_record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE") and "operation" in sql and Operation.State.SUCCEEDED in map(str, params):
+            raise DatabaseError("disk full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail_to_record), pytest.raises(OutcomeUnknown) as raised:
+        contacts.edit(contact, changes={"city": "Paris"}, token="once")
+    assert raised.value.reason == "not-recorded"
+    assert Operation.objects.get().state == Operation.State.SENDING
+    assert writes(billing) == ["Contacts.edit"]

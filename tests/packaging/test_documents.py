@@ -37,9 +37,9 @@ def test_settings_page_lists_exactly_the_keys_that_are_read() -> None:
 def test_settings_page_lists_exactly_the_mistakes_that_are_reported() -> None:
     source = (ROOT / "django_blesta" / "conf.py").read_text(encoding="utf-8")
 
-    listed = documented(r"^\| `django_blesta\.(E0\d{2})` \|", "docs/reference/settings.md")
+    listed = documented(r"^\| `django_blesta\.([EW]0\d{2})` \|", "docs/reference/settings.md")
 
-    assert listed == sorted(set(re.findall(r'"(E\d{3})"', source)))
+    assert listed == sorted(set(re.findall(r'"([EW]\d{3})"', source)))
 
 
 def test_commands_page_describes_every_command_of_the_package() -> None:

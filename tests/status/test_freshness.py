@@ -43,6 +43,14 @@ def test_run_proves_nothing_when_the_row_is_in_quarantine_or_gone() -> None:
 
     assert as_of(held) == rows.FETCHED
     assert as_of(rows.client(company_id=1, gone_at=timezone.now())) == rows.FETCHED
+    assert as_of(rows.client(company_id=1, unlisted_at=timezone.now())) == rows.FETCHED
+
+
+def test_run_proves_nothing_while_rows_that_it_missed_are_not_asked_for() -> None:
+    run = rows.run(Client, started_at=timezone.now() - timedelta(hours=1))
+    rows.run(Client, unconfirmed=3)
+
+    assert as_of(rows.client(company_id=1)) == run.started_at
 
 
 def test_row_without_an_id_of_blestas_is_found_in_quarantine_by_its_key() -> None:

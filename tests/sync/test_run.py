@@ -3,6 +3,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_blesta import sync
 from django_blesta.exceptions import Denied, NotConfigured, Unavailable
@@ -151,6 +153,25 @@ class TestTrouble:
         sync.run()
         assert not QuarantinedRow.objects.exists()
         assert Invoice.objects.count() == count
+
+    @pytest.mark.every_database
+    def test_many_rows_that_do_not_fit_cost_no_query_each(self, blesta):
+        def queries() -> int:
+            with CaptureQueriesContext(connection) as captured:
+                sync.run([Client])
+            return len(captured)
+
+        sync.run([Client])
+        clean = queries()
+        with blesta.state.lock:
+            for number in range(1, 10):
+                blesta.state.update("clients", number, status="s" * 99)
+        first = queries()
+        assert QuarantinedRow.objects.count() == 9
+        seen = QuarantinedRow.objects.earliest("pk").first_seen_at
+        again = queries()
+        assert max(first, again) <= clean + 4
+        assert QuarantinedRow.objects.earliest("pk").first_seen_at == seen
 
     def test_a_page_that_is_always_empty_leaves_the_run_partial_and_its_neighbours_stored(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "READ_TRIES": 1}

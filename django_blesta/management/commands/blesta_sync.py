@@ -12,7 +12,24 @@ from django.utils.translation import gettext as _
 
 from django_blesta import conf, sync
 from django_blesta.exceptions import BlestaError
-from django_blesta.models import QuarantinedRow, SyncRun, mirror_named
+from django_blesta.management.tables import aligned, shown
+from django_blesta.models import Mirror, QuarantinedRow, SyncRun, mirror_named
+from django_blesta.sync import identity
+from django_blesta.sync.comparison import NOTHING, Difference
+from django_blesta.sync.plan import scopes
+from django_blesta.sync.preview import Forecast, Step, Verb, preview
+
+# What a dry run calls the steps that it foresees.
+VERBS: dict[Verb, str] = {
+    "create": "created",
+    "change": "changed",
+    "detail": "detail changed",
+    "return": "back",
+    "rewrite": "rewritten",
+    "ask": "not shown",
+    "remove": "removed",
+    "quarantine": "quarantined",
+}
 
 
 class Command(BaseCommand):
@@ -31,6 +48,17 @@ class Command(BaseCommand):
             action="store_true",
             help="Only what listings show: no request per changed row, none per parent (contacts, numbers, payments).",
         )
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="Write nothing; print what a run would create, change and ask about, column by column.",
+        )
+        instead.add_argument(
+            "--accept-identity",
+            action="store_true",
+            help="Take this Blesta for the right one although its rows are not those that were remembered.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         using = options["database"]
@@ -41,6 +69,10 @@ class Command(BaseCommand):
         bar = Bar(self)
         try:
             conf.installation(using)
+            if options["dry_run"]:
+                return self._preview(chosen, options)
+            if options["accept_identity"]:
+                self._accept_identity(options)
             runs = sync.run(
                 chosen,
                 using=using,
@@ -62,6 +94,40 @@ class Command(BaseCommand):
             lines = [f"  {run.resource.partition('.')[2]}: {run.error}" for run in incomplete]
             raise CommandError("\n".join([_("Not complete:"), *lines]))
 
+    def _preview(self, chosen: list[type[Mirror]] | None, options: dict[str, Any]) -> None:
+        forecasts: list[Forecast] = []
+        wanted = not options["rows_only"]
+        for one in preview(
+            chosen, using=options["database"], company_ids=options["company"], details=wanted, scoped=wanted
+        ):
+            if isinstance(one, Forecast):
+                forecasts.append(one)
+            else:
+                self.stdout.write(f"{one.resource.partition('.')[2]} {one.row}: {_told(one)}")
+        heads = ["resource", "company", "rows", *VERBS.values(), "unchanged"]
+        rows = [
+            [
+                one.resource.partition(".")[2],
+                str(one.company_id),
+                str(one.rows),
+                *(str(one.verbs.get(verb, 0)) for verb in VERBS),
+                str(one.unchanged),
+            ]
+            for one in forecasts
+        ]
+        for line in aligned(heads, rows, left=2):
+            self.stdout.write(line)
+        self.stdout.write(_("Nothing was written."))
+        unfinished = [f"  {one.resource.partition('.')[2]}: {one.notice}" for one in forecasts if one.notice]
+        if unfinished:
+            raise CommandError("\n".join([_("A run would not be complete:"), *unfinished]))
+
+    def _accept_identity(self, options: dict[str, Any]) -> None:
+        for scope in scopes(options["database"], options["company"]):
+            lines = identity.accept(scope)
+            for line in lines or [_("the remembered rows are the same")]:
+                self.stdout.write(_("company %(id)s: %(line)s") % {"id": scope.company_id, "line": line})
+
     def _print_table(self, runs: list[SyncRun]) -> None:
         heads = ["resource", "company", "state", "rows", "created", "changed", "unchanged", "quarantined", "requests"]
         rows = [
@@ -80,12 +146,8 @@ class Command(BaseCommand):
         ]
         sums = [str(sum(int(row[i]) for row in rows)) for i in range(3, len(heads))]
         rows.append(["total", "", "", *sums])
-        widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-        for row in [heads, *rows]:
-            cells = [
-                cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ]
-            self.stdout.write("  ".join(cells).rstrip())
+        for line in aligned(heads, rows, left=3):
+            self.stdout.write(line)
 
     def _print_quarantined(self, runs: list[SyncRun], using: str) -> None:
         labels = {run.resource for run in runs if run.quarantined}
@@ -93,6 +155,19 @@ class Command(BaseCommand):
             QuarantinedRow.objects.using(using).filter(resource__in=labels).order_by("resource", "remote_id")[:20]
         ):
             self.stderr.write(f"quarantined: {row.resource} {row.remote_id}: {row.column or 'row'}: {row.sentence}")
+
+
+def _told(step: Step) -> str:
+    changes = ", ".join(map(_difference, step.differences))
+    return f"{VERBS[step.verb]}: {changes or step.reason}" if changes or step.reason else VERBS[step.verb]
+
+
+def _difference(one: Difference) -> str:
+    if one.here is NOTHING:
+        return f"{one.column} added"
+    if one.there is NOTHING:
+        return f"{one.column} removed"
+    return f"{one.column} {shown(one.here)} → {shown(one.there)}"
 
 
 class Bar:
