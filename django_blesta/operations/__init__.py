@@ -35,6 +35,7 @@ from django_blesta.operations._journal import (
 from django_blesta.operations._kinds import KINDS, AlreadySo, Case, Finding, Kind, Step, define, refuse
 from django_blesta.operations._perform import perform
 from django_blesta.operations._reconcile import look_into, reconcile, settle
+from django_blesta.operations.calls import call
 
 __all__ = [
     "KINDS",
@@ -48,6 +49,7 @@ __all__ = [
     "Step",
     "TokenReused",
     "Who",
+    "call",
     "clients",
     "contacts",
     "correlated",

@@ -101,13 +101,15 @@ class Who(TypedDict, total=False):
 
     `actor` is the site's user who asks. `token` names this one request: whoever sends it again finds the first.
     `using` is the installation, where the row does not tell. `wait`: rather than fail while Blesta is under
-    maintenance, keep it and send it when Blesta is back, where the operation allows that.
+    maintenance, keep it and send it when Blesta is back, where the operation allows that. `validate_only`: ask Blesta
+    whether it would take this, change nothing and write nothing down; `Result.errors` says what it would refuse.
     """
 
     actor: Any
     token: str | None
     using: str
     wait: bool
+    validate_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,15 @@ class Result:
 
     ``repeated``: an earlier submission with the same token had made it, and nothing was sent now. ``fresh``: the
     mirror shows the state after it. ``differs``: columns that show another value than was asked for (an e-mail
-    address that waits for its confirmation, for one).
+    address that waits for its confirmation, for one). ``errors`` are a dry run's, and ``answer`` is of `call` alone.
     """
 
     operation: Operation
     repeated: bool = False
     fresh: bool = False
     differs: tuple[str, ...] = ()
+    errors: tuple[FieldError, ...] = ()
+    answer: Any = None
 
     @property
     def ids(self) -> dict[str, int]:

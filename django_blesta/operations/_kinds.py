@@ -20,6 +20,8 @@ PATIENT: Final = (*LOOKS, 3600.0)
 """Where a registrar, a server or a gateway answers inside the call, effects may come late."""
 EDGE: Final = "edge"
 """The reason of a `Rejected` that this site raised itself, so that nothing was sent."""
+NAMELESS: Final = "call "
+"""Begins the journal's name of a call that has no operation of its own."""
 NOBODY_KNOWS: Final = "Blesta shows nothing by which this change could be found."
 
 
@@ -66,6 +68,7 @@ class Finding:
 Asked: TypeAlias = Mapping[str, Any]
 Build: TypeAlias = Callable[[Asked, Case], Mapping[str, Any]]
 Probe: TypeAlias = Callable[[Case], Finding]
+DryRun: TypeAlias = Callable[[Asked, Case], tuple[str, str, Mapping[str, Any]]]
 Touched: TypeAlias = Callable[[Case], Sequence[tuple[type[Mirror], int | None]]]
 
 
@@ -104,7 +107,8 @@ class Kind:
 
     `model` is the mirror that the target is a row of; `touched` names the rows to fetch anew. `may_wait`: may be kept
     while Blesta is under maintenance. `exclusive`: while one of these has an open outcome, none is sent for the same
-    target. `marked`: a marker of the journal's own travels with it, by which it is found.
+    target. `dry_run` names the call by which Blesta says whether it would take it. `marked`: a marker of the journal's
+    own travels with it, by which it is found.
     """
 
     name: str
@@ -113,6 +117,7 @@ class Kind:
     finds: str
     steps: tuple[Step, ...]
     touched: Touched | None = None
+    dry_run: DryRun | None = None
     may_wait: bool = False
     exclusive: bool = False
     marked: bool = False

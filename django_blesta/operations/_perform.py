@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from django_blesta.connection import connection_for, encode
-from django_blesta.exceptions import BlestaError, Facts, Unavailable
+from django_blesta.exceptions import BlestaError, Facts, FieldError, OutcomeUnknown, Rejected, Unavailable
 from django_blesta.models import Operation
 from django_blesta.operations._journal import (
     NOTHING_DONE,
@@ -30,7 +30,7 @@ from django_blesta.operations._journal import (
     save,
     storable,
 )
-from django_blesta.operations._kinds import AlreadySo, Case, Kind, refuse
+from django_blesta.operations._kinds import AlreadySo, Case, Kind
 from django_blesta.operations._mirror import refreshed
 
 
@@ -38,6 +38,8 @@ from django_blesta.operations._mirror import refreshed
 def perform(change: Change, who: Who) -> Result:
     """Send it once; on a token that was used before, tell what came of the first instead."""
     using = who.get("using") or (change.row and change.row._state.db) or DEFAULT_DB_ALIAS
+    if who.get("validate_only"):
+        return _try_out(change, using)
     names = sorted({name for name, _ in encode(change.asked)})
     token = who.get("token")
     wait = bool(who.get("wait")) and change.kind.may_wait
@@ -168,10 +170,20 @@ def _others_wait(change: Change, using: str) -> bool:
     return change.target_id is not None and rows.filter(target_id=change.target_id).exists()
 
 
-def try_out(change: Change, who: Who, model: str, method: str, arguments: Mapping[str, Any]) -> None:
-    """Ask Blesta whether it would take this, and change nothing; raises Rejected where it would not."""
-    using = who.get("using") or (change.row and change.row._state.db) or DEFAULT_DB_ALIAS
-    case = Case(using, change.row.company_id if change.row else None, {})
-    answer = case.ask(model, method, **arguments)
-    if answer is False:
-        refuse(f"{model}.{method}", ("", "invalid", ""))
+def _try_out(change: Change, using: str) -> Result:
+    """Ask Blesta whether it would take this. The operation of the result is not in the journal."""
+    if change.kind.dry_run is None:
+        raise ValueError(f"Blesta offers no dry run of {change.kind.name}.")
+    case = Case(using, change.row.company_id if change.row else None, dict(change.keys))
+    case.keys |= {"target_id": change.target_id, "client_id": change.client_id}
+    model, method, arguments = change.kind.dry_run(change.asked, case)
+    errors: tuple[FieldError, ...] = ()
+    try:
+        # By POST like a write: what is tried may hold a password, and addresses of pages are logged everywhere.
+        if connection_for(using, case.company_id).write(model, method, arguments) is False:
+            errors = (FieldError("", "invalid", ""),)
+    except Rejected as rejected:
+        errors = rejected.errors
+    except OutcomeUnknown as unknown:
+        raise Unavailable("Blesta could not try this out.", Facts(unknown.call, unknown.status, "failing")) from unknown
+    return Result(Operation(kind=change.kind.name), errors=errors)

@@ -27,7 +27,7 @@ from django_blesta.operations._journal import (
     record,
     swap,
 )
-from django_blesta.operations._kinds import KINDS, NOBODY_KNOWS, Case, Finding, Kind, Step
+from django_blesta.operations._kinds import KINDS, NAMELESS, NOBODY_KNOWS, Case, Finding, Kind, Step
 from django_blesta.operations._mirror import refreshed
 from django_blesta.operations._perform import send
 
@@ -69,7 +69,8 @@ def look_into(operation: Operation, *, using: str = DEFAULT_DB_ALIAS, now: datet
         return False
     kind = KINDS.get(operation.kind)
     if kind is None:
-        note(operation, "This version of the site knows no operation of this name.")
+        own = operation.kind.startswith(NAMELESS)
+        note(operation, NOBODY_KNOWS if own else "This version of the site knows no operation of this name.")
         record(operation, using, state=State.NEEDS_HUMAN, next_look_at=None)
         return True
     try:

@@ -75,8 +75,10 @@ _CREATE = define(
             (Contact, case.keys.get("contact_id")),
             (User, case.keys.get("user_id")),
         ),
+        dry_run=lambda asked, case: ("Clients", "validateCreation", asked),
     )
 )
+declare("Clients", "validateCreation", writes=True, shape=Shape.ANY)
 
 
 @sensitive_variables("password", "asked")

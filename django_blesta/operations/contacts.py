@@ -81,6 +81,11 @@ _EDIT = define(
             ),
         ),
         touched=_contact_and_client,
+        dry_run=lambda asked, case: (
+            "Contacts",
+            "validateContact",
+            {"vars": {**_whole(asked, case)["vars"], "contact_id": case["target_id"]}, "edit": True},
+        ),
         may_wait=True,
     )
 )
@@ -149,6 +154,7 @@ _ADD = define(
             ),
         ),
         touched=lambda case: ((Contact, case.keys.get("contact_id")),),
+        dry_run=lambda asked, case: ("Contacts", "validateContact", {**asked, "validate_client": True}),
     )
 )
 
@@ -290,6 +296,7 @@ def delete_number(row: ContactNumber, **who: Unpack[Who]) -> Result:
     return perform(Change(_DELETE_NUMBER, {"contact_number_id": row.pk}, row), who)
 
 
+declare("Contacts", "validateContact", writes=True, shape=Shape.ANY)
 declare("Contacts", "getPermissions", writes=False, shape=Shape.ANY)
 
 

@@ -17,7 +17,7 @@ from django_blesta.connection import Shape, Unreadable, datetime_from, declare, 
 from django_blesta.models import Client, PackagePricing, Service
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import PATIENT, AlreadySo, Asked, Case, Finding, Kind, Step, define, refuse
-from django_blesta.operations._perform import perform, try_out
+from django_blesta.operations._perform import perform
 from django_blesta.operations._probes import newer_rows, newest_of_client, one_of, seal, seal_fits
 
 END_OF_TERM: Final = "end_of_term"
@@ -267,11 +267,12 @@ _EDIT_FIELDS = define(
         does="Change fields of the module (a domain name, a user name), through the module.",
         finds="The service has the fields that were asked for.",
         steps=(Step(signature=declare("Services", "edit", writes=True, shape=Shape.ANY), probe=_has_fields),),
+        dry_run=lambda asked, case: ("Services", "validateServiceEdit", asked),
         looks=PATIENT,
     )
 )
-declare("Services", "validate", writes=False, shape=Shape.ANY)
-declare("Services", "validateServiceEdit", writes=False, shape=Shape.ANY)
+declare("Services", "validate", writes=True, shape=Shape.ANY)
+declare("Services", "validateServiceEdit", writes=True, shape=Shape.ANY)
 
 
 def edit_fields(
@@ -279,18 +280,14 @@ def edit_fields(
     *,
     fields: Mapping[str, str],
     use_module: bool = True,
-    validate_only: bool = False,
     **who: Unpack[Who],
-) -> Result | None:
-    """Change the module's own fields, by its names. `validate_only` asks whether Blesta would take them: None if so."""
+) -> Result:
+    """Change the module's own fields, by its names."""
     if taken := sorted(set(fields) & RESERVED):
         raise ValueError(f"{', '.join(taken)}: not fields of a module.")
     values = {**fields, "use_module": use_module}
     asked = {"service_id": service.pk, "vars": values}
     change = Change(_EDIT_FIELDS, asked, service, keys=seal(fields))
-    if validate_only:
-        try_out(change, who, "Services", "validateServiceEdit", asked)
-        return None
     return perform(change, who)
 
 
@@ -346,6 +343,7 @@ _CHANGE_TERM = define(
                 probe=_has_price,
             ),
         ),
+        dry_run=lambda asked, case: ("Services", "validateServiceEdit", asked),
         exclusive=True,
         looks=PATIENT,
     )
@@ -357,15 +355,11 @@ def change_term(
     *,
     pricing: PackagePricing,
     use_module: bool = True,
-    validate_only: bool = False,
     **who: Unpack[Who],
-) -> Result | None:
-    """Takes effect at once, and no invoice is made by it. `validate_only`: None if Blesta would take it."""
+) -> Result:
+    """Takes effect at once, and no invoice is made by it."""
     asked = {"service_id": service.pk, "vars": {"pricing_id": pricing.pk, "use_module": use_module}}
     change = Change(_CHANGE_TERM, asked, service, keys={"pricing_id": pricing.pk})
-    if validate_only:
-        try_out(change, who, "Services", "validateServiceEdit", asked)
-        return None
     return perform(change, who)
 
 
@@ -404,6 +398,7 @@ _ADD = define(
                 probe=_is_added,
             ),
         ),
+        dry_run=lambda asked, case: ("Services", "validate", {"vars": asked["vars"]}),
         touched=_and_addons,
         exclusive=True,
         looks=PATIENT,
@@ -421,14 +416,12 @@ def add(
     parent: Service | None = None,
     provision: bool = False,
     notify: bool = False,
-    validate_only: bool = False,
     **who: Unpack[Who],
-) -> Result | None:
+) -> Result:
     """Add a service; `ids["service_id"]`. It is pending, and the module is not asked, unless `provision`.
 
     No invoice is made: `invoices.create_from_services` makes it, and Blesta's cron provisions what is paid. `fields`
-    are the module's (a domain name), `options` map the id of a configurable option to what is chosen. With
-    `validate_only` Blesta is asked whether it would take it, and None is returned.
+    are the module's (a domain name), `options` map the id of a configurable option to what is chosen.
     """
     if taken := sorted(set(fields or {}) & RESERVED):
         raise ValueError(f"{', '.join(taken)}: not fields of a module.")
@@ -439,9 +432,6 @@ def add(
     change = Change(
         _ADD, {"vars": values, "notify": notify}, client, {"pricing_id": pricing.pk}, live=f"{client.pk}:{pricing.pk}"
     )
-    if validate_only:
-        try_out(change, who, "Services", "validate", {"vars": values})
-        return None
     return perform(change, who)
 
 

@@ -274,5 +274,7 @@ def test_checks_are_silent_when_all_is_well(settings: Settings) -> None:
 
 def test_every_code_in_use_is_in_the_table_of_checks() -> None:
     source = Path(conf.__file__).read_text()
-    used = {f"django_blesta.{part[:4]}" for part in source.split('"') if len(part) == 4 and part.startswith(("E0", "W0"))}
+    used = {
+        f"django_blesta.{part[:4]}" for part in source.split('"') if len(part) == 4 and part.startswith(("E0", "W0"))
+    }
     assert used == set(checks.SETTING_CHECKS)
