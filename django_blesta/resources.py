@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 
@@ -26,6 +26,10 @@ from django_blesta.connection import (
     integer_from,
     text_from,
 )
+
+REMEMBERED = 2048
+LONGEST_REMEMBERED = 40
+LONGEST_TEXT = 2**31
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -117,8 +121,7 @@ class Unfit(ValueError):
         return f"{self.column}: {self.sentence}" if self.column else self.sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(NamedTuple):
     """One tier of one row, ready to be stored.
 
     `values` is attname to Python value, of the columns that the payload carried; `absent` names those it did not.
@@ -131,22 +134,51 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`path` is empty where `name` is a key of the row itself; `nothing` is what null means to the column.
+
+    Two short cuts for the text that nearly every value is: `known` remembers what text was read as, and text of at
+    most `limit` plain characters stands for itself.
+    """
+
     attname: str
+    name: str
     path: tuple[str, ...]
     read: Callable[[Any], Any]
     required: bool
+    nothing: Any
+    known: _Known | None
+    limit: int
+
+
+class _Known(dict[str, Any]):
+    """The same few amounts and moments stand in most rows, and each costs more to read than to remember."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> Any:
+        value = self._read(text)
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[text] = value
+        return value
 
 
 _MISSING = object()
+_REFUSED = object()
 
 
 class Tier:
     """A tier of a declaration, compiled against its model's fields."""
 
-    __slots__ = ("_columns", "_salt", "attnames")
+    __slots__ = ("_columns", "_plan", "_salt", "attnames")
 
     def __init__(self, model: type[models.Model], tier: Mapped) -> None:
         self._columns = tuple(_column(model, ours, theirs) for ours, theirs in tier.columns.items())
+        # Tuples, since this is walked for every row: attribute look-ups would be a fifth of the time.
+        self._plan = tuple((c.attname, c.name, c.path, c.read, c.nothing, c.known, c.limit) for c in self._columns)
         self.attnames = tuple(column.attname for column in self._columns)
         # An upgrade that maps a column differently must rewrite rows whose remote side did not change.
         classes = [type(_field(model, ours)).__name__ for ours in tier.columns]
@@ -159,31 +191,50 @@ class Tier:
     def convert(self, row: Mapping[str, Any]) -> Converted:
         """Raise `Unfit` where a value cannot be held exactly or a required column is missing."""
         values: dict[str, Any] = {}
-        absent: list[str] = []
-        for column in self._columns:
-            value: Any = row
-            for step in column.path:
-                value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+        attname = ""
+        try:
+            for attname, name, path, read, nothing, known, limit in self._plan:
+                value = _walk(row, path) if path else row.get(name, _MISSING)
                 if value is _MISSING:
-                    break
-            if value is _MISSING:
-                if column.required:
-                    raise Unfit(column.attname, "missing", f"Blesta's row has no {'.'.join(column.path)}.")
-                absent.append(column.attname)
-                continue
-            try:
-                converted = column.read(value)
-            except Unreadable as error:
-                raise Unfit(column.attname, error.code, str(error)) from None
-            if converted is None and column.required:
-                raise Unfit(column.attname, "null", f"{'.'.join(column.path)} is null, which this column cannot hold.")
-            values[column.attname] = converted
-        return Converted(values, tuple(absent), self.digest(values))
+                    continue
+                if type(value) is not str:
+                    value = read(value)
+                elif known is not None:
+                    value = known[value]
+                elif len(value) > limit or not value.isascii() or "\x00" in value:
+                    value = read(value)
+                if value is None and nothing is not None:
+                    if nothing is _REFUSED:
+                        raise Unfit(attname, "null", f"{name} is null, which this column cannot hold.")
+                    value = nothing() if callable(nothing) else nothing
+                values[attname] = value
+        except Unreadable as error:
+            raise Unfit(attname, error.code, str(error)) from None
+        return Converted(values, self._absent(values), self.digest(values))
+
+    def _absent(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        if len(values) == len(self.attnames):
+            return ()
+        for column in self._columns:
+            if column.required and column.attname not in values:
+                raise Unfit(column.attname, "missing", f"Blesta's row has no {column.name}.")
+        return tuple(name for name in self.attnames if name not in values)
 
     def digest(self, values: Mapping[str, Any], extra: Any = ()) -> int:
         """64 bits over the values in column order, and over `extra` (the children), salted with the declaration."""
-        state = blake2b(repr((tuple(values.items()), extra)).encode(), digest_size=8, key=self._salt)
+        names = tuple(values)
+        carried = () if names == self.attnames else names
+        state = blake2b(repr((*values.values(), carried, extra)).encode(), digest_size=8, key=self._salt)
         return int.from_bytes(state.digest(), "big", signed=True)
+
+
+def _walk(row: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = row
+    for step in path:
+        value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+        if value is _MISSING:
+            break
+    return value
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
@@ -196,7 +247,13 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
 def _column(model: type[models.Model], ours: str, theirs: str) -> _Column:
     target = _field(model, ours)
     required = target.primary_key or not (target.null or target.has_default() or target.blank)
-    return _Column(target.attname, tuple(theirs.split(".")), converter_for(target), required)
+    nothing = None if target.null else target.default if target.has_default() else _REFUSED
+    path = tuple(theirs.split(".")) if "." in theirs else ()
+    read = converter_for(target)
+    known = _Known(read) if isinstance(target, models.DecimalField | models.DateTimeField) else None
+    is_text = isinstance(target, models.CharField | models.TextField) and not hasattr(target, "from_blesta")
+    limit = (target.max_length or LONGEST_TEXT) if is_text and known is None else -1
+    return _Column(target.attname, theirs, path, read, required, nothing, known, limit)
 
 
 def converter_for(target: models.Field[Any, Any]) -> Callable[[Any], Any]:

@@ -37,10 +37,16 @@ class WorkerProcess:
     """`celery -A testproject worker` on one queue. It is ready when its own log says so, not after a pause."""
 
     def __init__(
-        self, broker: Broker, *, pool: str = "threads", concurrency: int = 2, environ: Mapping[str, str] | None = None
+        self,
+        broker: Broker,
+        *,
+        pool: str = "threads",
+        concurrency: int = 2,
+        environ: Mapping[str, str] | None = None,
+        name: str = "",
     ) -> None:
         self.broker = broker
-        self.name = f"{broker.queue}@localhost"
+        self.name = name or f"{broker.queue}@localhost"
         self._lines: list[str] = []
         self._said = threading.Condition()
         self._ended = False

@@ -91,8 +91,12 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(Operation, f"state__exact={Operation.State.UNKNOWN}")
         case "operations-sending":
             return link(Operation, f"state__exact={Operation.State.SENDING}")
+        case "left-behind":
+            return link(SyncRun, f"state__exact={SyncRun.State.RUNNING}")
         case "run-failed" | "suspect" | "interrupted" | "stuck":
             return link(SyncRun, f"resource={trouble.resource}")
-        case "denied" | "unreachable" | "maintenance" | "late":
+        case "denied" | "not-callable" | "maintenance" | "failing" | "throttled" | "blocked":
+            return link(SyncRun)
+        case "unreachable" | "misunderstood" | "late":
             return link(SyncRun)
     return ""

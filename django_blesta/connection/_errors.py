@@ -181,6 +181,14 @@ TABLE: Final[tuple[Row, ...]] = (
         "not-blesta",
         "{host} has a page there that is not Blesta's API: check BLESTA's URL (is index.php missing?).",
     ),
+    Row(
+        READ,
+        (200,),
+        _signs(Sign.HTML),
+        Misunderstood,
+        "",
+        "{host} answers with a page in place of data: check BLESTA's URL (is it Blesta's own, is index.php missing?).",
+    ),
     # Blesta in trouble.
     Row(READ, FAILURES, ANY, Unavailable, "failing", "Blesta at {host} fails with status {status}.", True),
     Row(WRITE, FAILURES, ANY, OutcomeUnknown, "failing", _UNSURE + " (status {status})."),

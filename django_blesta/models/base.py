@@ -166,17 +166,22 @@ class Mirror(models.Model):
     """One remote row. The primary key is Blesta's id; only `django_blesta.sync` writes here.
 
     `fence` is the number drawn before the request that brought the row left: a store with a lower one loses.
+    `refresh_fence` is the one drawn for the latest refresh of this row alone; while it is above `fence`, that refresh
+    is on its way, and whoever finds the row unchanged meanwhile must raise `fence` to be heard.
     `row_digest` covers what listings carry, `detail_digest` what only a single `get` carries.
     """
 
     resource: ClassVar[Resource]
     client_path: ClassVar[str] = ""
     """How to reach the client whose row this is, as a lookup; empty for rows of no client."""
+    personal_columns: ClassVar[frozenset[str]] = frozenset()
+    """Columns whose values no history keeps, beside those that are personal by name or by being free text."""
 
     company = MirrorForeignKey("django_blesta.Company", related_name="+", verbose_name=_("company"))
     row_digest = models.BigIntegerField(default=0, editable=False)
     detail_digest = models.BigIntegerField(null=True, editable=False)
     fence = models.BigIntegerField(default=0, editable=False)
+    refresh_fence = models.BigIntegerField(default=0, editable=False)
     fetched_at = models.DateTimeField(_("fetched at"), editable=False)
     detail_fetched_at = models.DateTimeField(_("detail fetched at"), null=True, editable=False)
     gone_at = models.DateTimeField(_("gone since"), null=True, editable=False, db_index=True)

@@ -238,6 +238,7 @@ class ContactType(Mirror):
 
 class ContactNumber(Mirror):
     client_path = "contact__client"
+    personal_columns = frozenset({"number"})
 
     id = models.BigIntegerField(_("id"), primary_key=True)
     contact = MirrorForeignKey(Contact, related_name="numbers", verbose_name=_("contact"))

@@ -21,6 +21,7 @@ from django_blesta import conf
 from django_blesta.exceptions import NotConfigured
 from django_blesta.forms import ContactForm
 from django_blesta.freshness import as_of_all, last_complete_start
+from django_blesta.models import Invoice
 from django_blesta.operations import outside_transactions
 from django_blesta.portal.account import Account, account_of, is_linked
 
@@ -51,15 +52,17 @@ def customer_page(view: Callable[..., HttpResponse]) -> View:
 @require_safe
 @customer_page
 def overview(request: HttpRequest, account: Account) -> HttpResponse:
-    services, open_invoices = account.services(), account.open_invoices()
+    open_invoices = list(account.open_invoices())
     shown: dict[str, Any] = {
         "owed": account.owed(),
-        "services": _first(services),
-        "open_invoices": _first(open_invoices),
+        "services": _first(account.services()),
+        "open_invoices": open_invoices,
         "recent_invoices": _first(account.invoices()),
     }
-    moments = [as_of_all(rows) for rows in (shown["services"], shown["recent_invoices"])]
-    oldest = min((moment for moment in moments if moment), default=as_of_all([account.client]))
+    # The balance speaks of every open invoice, and of there being no other: it is as old as the oldest of these.
+    told = [as_of_all(rows) for rows in (shown["services"], shown["recent_invoices"], open_invoices)]
+    told.append(last_complete_start(Invoice, account.client.company_id, using=account.using))
+    oldest = min((moment for moment in told if moment), default=as_of_all([account.client]))
     return _page(request, account, "overview", as_of=oldest, **shown)
 
 

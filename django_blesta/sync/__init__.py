@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
-from django_blesta.models import Company, Mirror, SyncRun
+from django_blesta.models import Company, Mirror, SyncRun, SyncScope
 from django_blesta.resources import resource_of
+from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import get_row
 from django_blesta.sync.fence import draw
-from django_blesta.sync.leases import AlreadyRunning, is_leased, leased
-from django_blesta.sync.passes import Pass, Progress, Silence, work_on
+from django_blesta.sync.leases import AlreadyRunning, is_leased, leased, was_abandoned
+from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_off_the_forgotten
 from django_blesta.sync.plan import Scope, in_order, scopes
-from django_blesta.sync.rows import map_rows, quarantine, release
+from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 
 __all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "refresh", "run"]
@@ -48,6 +51,7 @@ def run(
     runs: list[SyncRun] = []
     models = in_order(chosen)
     with leased(str(holder), using):
+        write_off_the_forgotten(using)
         for scope in _asked(using, company_ids, holder, cause):
             page_size = 0
             for model in models:
@@ -101,9 +105,9 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
-    """Whether a run is recorded as running that nobody works on."""
+    """Whether a sync has ended without saying so: its lease has run out, or a run stands there that nobody has."""
     running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
-    return running and not is_leased(using)
+    return (running and not is_leased(using)) or was_abandoned(using)
 
 
 def concerns_one_resource(error: BlestaError) -> bool:
@@ -116,20 +120,40 @@ def concerns_one_resource(error: BlestaError) -> bool:
 def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, cause: str = "refresh") -> bool:
     """Fetch one row whole and store it; False where Blesta shows no such row to the companies we know.
 
-    A row that is missing is not marked gone here: absence is judged by a complete run only.
+    A row that is missing is not marked gone here: absence is judged by a complete run only. What was fetched before
+    a run that has been completed meanwhile is fetched again: that run knows better, even of rows that it did not see.
     """
     held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
     for scope in _scopes_for(using, held):
-        fence, before = draw(using), timezone.now()
-        row = get_row(model, pk, scope)
-        if row is None:
-            continue
-        mapped = map_rows(model, [row], scope, whole=True)
-        quarantine(model, mapped.unfit, at=before, using=using)
-        if mapped.incoming:
-            store(model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=True)
-            release(model, [incoming.key for incoming in mapped.incoming], using=using)
-            return True
+        while True:
+            fence, before = draw(using), timezone.now()
+            row = get_row(model, pk, scope)
+            reached("row-fetched")
+            if row is None:
+                break
+            mapped = map_rows(model, [row], scope, whole=True)
+            quarantine(model, mapped.unfit, at=before, using=using)
+            if not mapped.incoming:
+                break
+            if _store_unless_overtaken(model, scope, mapped, fence, before):
+                return True
+    return False
+
+
+class _Overtaken(Exception):
+    """A run that began after the fetch has been completed."""
+
+
+def _store_unless_overtaken(model: type[Mirror], scope: Scope, mapped: Mapped, fence: int, before: datetime) -> bool:
+    using = scope.using
+    runs = SyncScope.objects.using(using).filter(resource=model._meta.label_lower, company_id=scope.company_id)
+    with suppress(_Overtaken), transaction.atomic(using):
+        store(model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=True)
+        # Locked, so that a run which is just being completed is waited for.
+        if any(completed > fence for completed in runs.select_for_update().values_list("completed_fence", flat=True)):
+            raise _Overtaken
+        release(model, [incoming.key for incoming in mapped.incoming], using=using)
+        return True
     return False
 
 

@@ -16,6 +16,7 @@ NAMES = (
     "settle-planned",
     "gone-marked",
     "run-finished",
+    "row-fetched",
 )
 
 on_reached: Callable[[str], None] | None = None

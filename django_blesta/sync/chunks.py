@@ -3,137 +3,224 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from django_blesta import conf
 from django_blesta.connection import CallRecord
-from django_blesta.exceptions import NotAllowed
+from django_blesta.exceptions import BlestaError, NotAllowed
 from django_blesta.models import Mirror, SyncChunk, SyncRun, mirror_named
 from django_blesta.resources import Unfit, resource_of
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.fence import draw
-from django_blesta.sync.fetch import FirstLook, Listing, Row, Window, ascends, gather
-from django_blesta.sync.leases import Claim
+from django_blesta.sync.fetch import Listing, Row, Window, ascends, concerns_one_answer, gather
+from django_blesta.sync.leases import Claim, Vigil, turn_for
 from django_blesta.sync.plan import Scope
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.seen import Identity, packed
 from django_blesta.sync.store import Tally, store
 
 Kind = SyncChunk.Kind
+PAGES_A_BATCH = 25
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Sent:
-    """A chunk whose requests are on their way."""
+    """A chunk whose requests are on their way, or where they have to wait for their turn, will be."""
 
     claim: Claim
     fence: int
     before: datetime
     answers: list[tuple[Any, Future[Any]]] = field(default_factory=list)
+    unsent: list[Any] = field(default_factory=list)
 
 
 class Worker:
     """One worker's hands on one run: it sends a chunk's requests, later gathers and stores them."""
 
-    def __init__(self, run: SyncRun, scope: Scope, in_flight: int) -> None:
+    def __init__(self, run: SyncRun, scope: Scope, in_flight: int, vigil: Vigil | None = None) -> None:
         self.run, self.scope = run, scope
         self.model = mirror_named(run.resource)
         self.resource = resource_of(self.model)
         self.window = Window(in_flight)
-        self._requests = 0
+        self.vigil = vigil or Vigil(scope.using)
+        self._requests, self._told = 0, 0
         self._lock = threading.Lock()
+        self._thread = threading.get_ident()
         self.listing = (
             Listing(scope.connection, self.resource, scope.company_id, run.order) if self.resource.listing else None
         )
 
     def count_call(self, call: CallRecord) -> None:
-        """Any thread's calls to this installation and company are counted as this run's: one run at a time has it."""
-        if (call.using, call.company_id) == (self.scope.using, self.scope.connection.company_id):
+        """Only of this worker's threads: others in this process may work on the same run."""
+        thread = threading.get_ident()
+        if thread == self._thread or thread in self.window.members:
             with self._lock:
                 self._requests += call.tries
 
     def requests(self) -> int:
-        """How many requests left since this was last asked."""
+        """How many requests left since this was last asked; asked inside the transaction that adds them up."""
         with self._lock:
-            requests, self._requests = self._requests, 0
-        return requests
+            new, self._told = self._requests - self._told, self._requests
+        return new
 
-    def highest_of(self, look: FirstLook) -> int | None:
-        """The highest id before the walk; rows beyond it are new, and no run is blamed for missing them."""
-        if not look.order:
-            return None
-        rows = look.rows if look.pages == 1 else self._listing().page(look.pages, look.order)
-        numbers = [one for one in self._listing().identities(rows or look.rows) if isinstance(one, int)]
-        return max(numbers, default=None)
+    def told(self) -> None:
+        """After the commit."""
+        with self._lock:
+            self._requests, self._told = self._requests - self._told, 0
+
+    def untold(self) -> None:
+        """Before a transaction that may have been rolled back is tried again."""
+        with self._lock:
+            self._told = 0
+
+    def ask(self, request: Callable[[], T]) -> T:
+        """The answer to one request, while the leases are kept."""
+        ((_, future),) = self.window.send(lambda _: request(), [None])
+        while not wait((future,), timeout=self.vigil.beat()).done:
+            continue
+        return future.result()
 
     def send(self, claim: Claim) -> Sent:
         """The fence is drawn before the first request leaves."""
         sent = Sent(claim, draw(self.scope.using), timezone.now())
         work = claim.chunk.work
         if claim.chunk.kind == Kind.PAGES and "first" in work:
-            listing, order = self._listing(), self.run.order
-            numbers = range(work["first"], work["last"] - 1, -1)
-            sent.answers = self.window.send(lambda number: listing.page(number, order), numbers)
-        elif claim.chunk.kind == Kind.PARENTS:
-            listing, page_size = self._listing(), self.run.page_size
-            sent.answers = self.window.send(lambda parent: listing.under(parent, page_size), work["ids"])
-        elif claim.chunk.kind == Kind.GETS:
-            sent.answers = self.window.send(lambda pk: get_row(self.model, pk, self.scope), work["ids"])
+            self._leave(sent, range(work["first"], work["last"] - 1, -1))
+        elif claim.chunk.kind in {Kind.PARENTS, Kind.GETS}:
+            if conf.installation(self.scope.using).single_rows_per_minute is None:
+                self._leave(sent, work["ids"])
+            else:
+                sent.unsent = list(work["ids"])
         return sent
 
+    def _leave(self, sent: Sent, items: Iterable[Any]) -> None:
+        if sent.claim.chunk.kind == Kind.PAGES:
+            listing, order = self._listing(), self.run.order
+            sent.answers = self.window.send(lambda number: listing.page(number, order), items)
+        elif sent.claim.chunk.kind == Kind.PARENTS:
+            listing, page_size = self._listing(), self.run.page_size
+            sent.answers = self.window.send(lambda parent: listing.under(parent, page_size), items)
+        else:
+            sent.answers = self.window.send(lambda pk: get_row(self.model, pk, self.scope), items)
+
+    def _await_turn(self, sent: Sent) -> None:
+        if sent.unsent:
+            self.vigil.wait(turn_for(len(sent.unsent), self.scope.using))
+            sent.fence, sent.before = draw(self.scope.using), timezone.now()
+            self._leave(sent, sent.unsent)
+            sent.unsent = []
+
     def finish(self, sent: Sent) -> None:
-        """Gather, map, store and check off, the last two in one transaction under the chunk's lock."""
+        """Gather, map, store and check off, the last two in one transaction under the chunk's lock.
+
+        May be called again where the database failed: the answers are still there.
+        """
         chunk = sent.claim.chunk
         bad: list[str] = []
+        self.untold()
+        self._await_turn(sent)
         if chunk.kind == Kind.PAGES:
-            rows = self._pages(sent, bad)
-            self._keep(sent, rows, bad)
+            self._pages(sent, bad)
         elif chunk.kind == Kind.PARENTS:
-            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent), bad)
+            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent, self.vigil.beat), bad)
         else:
-            answers = gather(sent.answers, bad, str(self.model._meta.verbose_name))
-            self._singles(sent, answers, bad)
+            name = str(self.model._meta.verbose_name)
+            self._singles(sent, gather(sent.answers, bad, name, self.vigil.beat), bad)
+        self.told()
 
     # --- pages ---------------------------------------------------------------------------------------------
 
-    def _pages(self, sent: Sent, bad: list[str]) -> list[Row]:
+    def _pages(self, sent: Sent, bad: list[str]) -> None:
         work, listing = sent.claim.chunk.work, self._listing()
-        if "first" not in work:
-            if work.get("whole"):
-                return listing.page(1, "")
-            return [row for page in listing.until_two_agree() for row in page]
-        rows: list[Row] = []
-        above: list[Identity] = []
-        for number, page in gather(sent.answers, bad, "page"):
-            identities = listing.identities(page)
-            if identities and identities == above:
-                bad.append(f"page {number} (the same as the one after it: Blesta ignores the page number)")
-            elif not ascends(identities) or not ascends(identities[:1] + above[:1]):
-                bad.append(f"page {number} (out of order: the listing changed its order on the way)")
-            elif not page and above:
-                # Deletions shorten a listing from its end only.
-                bad.append(f"page {number} (empty, though the one after it is not)")
-            above = identities or above
-            rows += page
-        reached("chunk-fetched")
-        return rows
+        if work.get("unordered"):
+            self._unordered(sent, bad)
+        elif work.get("whole"):
+            self.keep(sent, self.ask(lambda: listing.page(1, "")), bad)
+        else:
+            answers = gather(sent.answers, bad, "page", self.vigil.beat)
+            unread = sorted({number for number, _ in sent.answers} - {number for number, _ in answers})
+            rows = [row for _, page in answers for row in page]
+            reached("chunk-fetched")
+            self.keep(sent, rows, bad, unread=unread, disorder=self._disorder_in(answers))
 
-    def _keep(self, sent: Sent, rows: list[Row], bad: list[str], **options: Any) -> None:
-        mapped = map_rows(self.model, rows, self.scope, **options)
-        seen = packed(self._listing().identities(rows))
+    def _disorder_in(self, answers: list[tuple[int, list[Row]]]) -> list[str]:
+        """Pages come from the last to the first, and each must lie wholly below those after it.
+
+        A row that is on two pages was moved by a deletion between the two; and what is new moves down, too. Many
+        deletions at once look like disorder, which is for the judgement to tell apart.
+        """
+        listing, highest, disorder = self._listing(), self.run.highest_id, []
+        above: list[Identity] = []
+        shown: set[Identity] = set()
+        for number, page in answers:
+            identities = listing.identities(page)
+            moved = {one for one in identities if above and not ascends([one, above[0]])} - shown
+            if highest is not None:
+                moved = {one for one in moved if isinstance(one, int) and one <= highest}
+            if identities and identities == above:
+                disorder.append(f"page {number} (the same as the one after it: Blesta ignores the page number)")
+            elif not ascends(identities) or not ascends(identities[:1] + above[:1]) or moved:
+                disorder.append(f"page {number} (out of order: the listing changed its order on the way)")
+            elif not page and above:
+                disorder.append(f"page {number} (empty, though the one after it is not)")
+            above = identities or above
+            shown.update(identities)
+        return disorder
+
+    def _unordered(self, sent: Sent, bad: list[str]) -> None:
+        """Stored as it comes, since all of it may be too much to hold; checked off at the end."""
+        seen: list[Identity] = []
+        rows: list[Row] = []
+        pages = 0
+        try:
+            for page in self._listing().until_two_agree(self.ask, self.run.order):
+                rows += page
+                pages += 1
+                if pages % PAGES_A_BATCH == 0:
+                    seen += self._listing().identities(rows)
+                    self._keep_some(sent, rows)
+                    rows = []
+        except BlestaError as error:
+            if not concerns_one_answer(error):
+                raise
+            bad.append(str(error))
+        reached("chunk-fetched")
+        self.keep(sent, rows, bad, seen)
+
+    def _keep_some(self, sent: Sent, rows: list[Row]) -> None:
+        mapped = map_rows(self.model, rows, self.scope)
+        with transaction.atomic(self.scope.using):
+            sent.claim.hold()
+            self._add(mapped, self._store(mapped, sent), fetched=len(rows))
+        self.told()
+
+    def keep(
+        self, sent: Sent, rows: list[Row], bad: list[str], seen: Iterable[Identity] = (), **noted: list[Any]
+    ) -> None:
+        mapped = map_rows(self.model, rows, self.scope)
+        blob = packed([*seen, *self._listing().identities(rows)])
+        work = sent.claim.chunk.work | {name: found for name, found in noted.items() if found}
         with transaction.atomic(self.scope.using):
             sent.claim.hold()
             tally = self._store(mapped, sent)
-            sent.claim.finish(seen=seen, bad=bad)
+            sent.claim.finish(seen=blob, bad=bad, work=work)
             self._add(mapped, tally, fetched=len(rows))
         reached("chunk-done")
+
+    def keep_new(self, rows: list[Row], fence: int, before: datetime) -> None:
+        """What came after the plan; in the transaction of the judgement that met it."""
+        mapped = map_rows(self.model, rows, self.scope)
+        tally = self._put(mapped, fence, before)
+        self._add(mapped, tally, fetched=len(rows))
 
     # --- lists under parents -------------------------------------------------------------------------------
 
@@ -146,25 +233,27 @@ class Worker:
             whole.add(map_rows(self.model, rows, self.scope, given={column: parent_id}))
             seen += self._listing().identities(rows)
         fetched = sum(len(rows) for _, rows in answers)
+        work = sent.claim.chunk.work
+        reached("chunk-fetched")
         with transaction.atomic(self.scope.using):
             sent.claim.hold()
             tally = self._store(whole, sent)
             if self.resource.get is None:
-                tally.removed += self._remove_unlisted(sent, [parent for parent, _ in answers], whole)
-            sent.claim.finish(seen=packed(seen), bad=bad)
+                work = {**work, "unshown": self._unshown(sent, [parent for parent, _ in answers], whole)}
+            sent.claim.finish(seen=packed(seen), bad=bad, work=work)
             self._add(whole, tally, fetched=fetched)
         reached("chunk-done")
 
-    def _remove_unlisted(self, sent: Sent, parents: list[int], mapped: Mapped) -> int:
-        """Rows that cannot be asked for one by one come as a set with their parent, as children do."""
+    def _unshown(self, sent: Sent, parents: list[int], mapped: Mapped) -> list[int]:
+        """Rows that cannot be asked for one by one come as a set with their parent; whether those that are missing
+        from it may be removed is for the judgement of the whole run to say."""
         reference = cast("models.ForeignKey[Any, Any]", self.model._meta.get_field(self.resource.parent)).attname
         key = [cast("models.Field[Any, Any]", self.model._meta.get_field(k)).attname for k in self.resource.key]
         rows = self.model._base_manager.using(self.scope.using)
         held = rows.filter(**{f"{reference}__in": parents}, fence__lt=sent.fence)
         words = {"/".join(map(str, incoming.key)) for incoming in mapped.incoming}
         words |= {name for name, _, _ in mapped.unfit}
-        extra = [pk for pk, *parts in held.values_list("pk", *key) if "/".join(map(str, parts)) not in words]
-        return rows.filter(pk__in=extra).delete()[0] if extra else 0
+        return [pk for pk, *parts in held.values_list("pk", *key) if "/".join(map(str, parts)) not in words]
 
     # --- single rows ---------------------------------------------------------------------------------------
 
@@ -173,13 +262,14 @@ class Worker:
         found = [row for _, row in answers if row is not None]
         missing = [pk for pk, row in answers if row is None]
         mapped = map_rows(self.model, found, self.scope, whole=True)
+        reached("chunk-fetched")
         with transaction.atomic(self.scope.using):
             sent.claim.hold()
             tally = self._store(mapped, sent, confirming=purpose == "confirm")
             run = SyncRun.objects.using(self.scope.using).filter(pk=self.run.pk)
             if purpose == "confirm":
                 run.update(unlisted=F("unlisted") + len(found), unconfirmed=F("unconfirmed") + len(bad))
-                self._note_unlisted([incoming.key[-1] for incoming in mapped.incoming], sent.before)
+                self._note_unlisted([incoming.key for incoming in mapped.incoming], sent.before)
                 self._mark_gone(missing, sent)
                 bad = []
             if purpose == "detail":
@@ -194,19 +284,20 @@ class Worker:
         """The row was counted when its listing was stored; its detail is not a second change of it."""
         tally.created = tally.changed = tally.unchanged = 0
 
-    def _note_unlisted(self, keys: list[Any], at: datetime) -> None:
-        rows = self.model._base_manager.using(self.scope.using)
-        rows.filter(pk__in=keys, gone_at__isnull=True).update(unlisted_at=at)
+    def _named(self, names: Iterable[Any]) -> Any:
+        """Rows of this company by what `get` is asked with."""
+        name = cast("models.Field[Any, Any]", self.model._meta.get_field(self.resource.key[-1])).attname
+        rows = self.model._base_manager.using(self.scope.using).filter(**{f"{name}__in": list(names)})
+        return rows if name == "id" else rows.filter(company_id=self.scope.company_id)
+
+    def _note_unlisted(self, keys: list[tuple[Any, ...]], at: datetime) -> None:
+        self._named(key[-1] for key in keys).filter(gone_at__isnull=True).update(unlisted_at=at)
 
     def _mark_gone(self, ids: list[Any], sent: Sent) -> None:
         """Only rows that nothing fetched later; a refresh that saw one meanwhile holds a higher fence."""
         if not ids:
             return
-        rows = self.model._base_manager.using(self.scope.using)
-        name = cast("models.Field[Any, Any]", self.model._meta.get_field(self.resource.key[-1])).attname
-        going = rows.filter(**{f"{name}__in": ids}, fence__lte=sent.fence, gone_at__isnull=True)
-        if self.resource.company and name != "id":
-            going = going.filter(company_id=self.scope.company_id)
+        going = self._named(ids).filter(fence__lte=sent.fence, gone_at__isnull=True)
         gone = going.update(gone_at=sent.before, fence=sent.fence)
         SyncRun.objects.using(self.scope.using).filter(pk=self.run.pk).update(gone=F("gone") + gone)
         reached("gone-marked")
@@ -214,17 +305,18 @@ class Worker:
     # --- what all kinds share ------------------------------------------------------------------------------
 
     def _store(self, mapped: Mapped, sent: Sent, *, confirming: bool = False) -> Tally:
+        return self._put(mapped, sent.fence, sent.before, confirming=confirming)
+
+    def _put(self, mapped: Mapped, fence: int, before: datetime, *, confirming: bool = False) -> Tally:
         using = self.scope.using
-        tally = store(
-            self.model, mapped.incoming, fence=sent.fence, fetched_at=sent.before, using=using, confirming=confirming
-        )
+        tally = store(self.model, mapped.incoming, fence=fence, fetched_at=before, using=using, confirming=confirming)
         reached("chunk-stored")
         refused: list[tuple[str, Unfit, Mapping[str, Any]]] = [
             ("/".join(map(str, row.key)), Unfit("", "refused", f"The database refused the row ({complaint})."), {})
             for row, complaint in tally.refused
         ]
         mapped.unfit += refused
-        quarantine(self.model, mapped.unfit, at=sent.before, using=using)
+        quarantine(self.model, mapped.unfit, at=before, using=using)
         release(self.model, {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}, using=using)
         return tally
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -23,7 +24,10 @@ from django_blesta.exceptions import Facts, NotAllowed
 from django_blesta.models import Lease, SyncChunk, SyncRun
 from django_blesta.sync._checkpoint import reached
 
-SYNC = "sync"
+SYNC, SINGLE_ROWS = "sync", "single rows"
+BEATS_A_LEASE = 3
+#: A chunk that so many have taken and none has finished is given up by whoever comes next.
+MAX_TAKES = 5
 
 
 class LeaseLost(Exception):
@@ -96,12 +100,16 @@ class Claim:
             raise LeaseLost(f"{self.chunk} was taken over while this worker was away.")
 
     def renew(self) -> None:
-        if not self._mine().update(lease_until=_until(self.using)):
-            raise LeaseLost(f"{self.chunk} was taken over while this worker was away.")
+        """Where it was taken over, `hold` will say so when it matters."""
+        self._mine().update(lease_until=_until(self.using))
 
-    def finish(self, *, seen: bytes | None = None, bad: list[str] | None = None) -> None:
+    @property
+    def is_hopeless(self) -> bool:
+        return self.token > MAX_TAKES
+
+    def finish(self, *, seen: bytes | None = None, bad: list[str] | None = None, **more: Any) -> None:
         state = SyncChunk.State.DONE
-        if not self._mine().update(state=state, seen=seen, bad=bad or [], lease_until=None, finished_at=Now()):
+        if not self._mine().update(state=state, seen=seen, bad=bad or [], lease_until=None, finished_at=Now(), **more):
             raise LeaseLost(f"{self.chunk} was taken over while this worker was away.")
 
     def give_back(self) -> None:
@@ -115,8 +123,8 @@ def claim(run: SyncRun, using: str, worker: str) -> Claim | None:
     unfinished = SyncChunk.objects.using(using).filter(run_id=OuterRef("run_id"))
     unfinished = unfinished.exclude(state=SyncChunk.State.DONE).exclude(kind=SyncChunk.Kind.SETTLE)
     while True:
-        due = chunks.filter(takeable).filter(~Q(kind=SyncChunk.Kind.SETTLE) | ~Exists(unfinished))
-        chunk = due.order_by("walk", "position").first()
+        due = chunks.filter(takeable, run__state=SyncRun.State.RUNNING)
+        chunk = due.filter(~Q(kind=SyncChunk.Kind.SETTLE) | ~Exists(unfinished)).order_by("walk", "position").first()
         if chunk is None:
             return None
         taken = chunks.filter(takeable, pk=chunk.pk, token=chunk.token).update(
@@ -125,6 +133,67 @@ def claim(run: SyncRun, using: str, worker: str) -> Claim | None:
         if taken:
             reached("chunk-claimed")
             return Claim(chunk, chunk.token + 1, using)
+
+
+def revoke(run: SyncRun, using: str) -> None:
+    """Nobody stores anything more for this run: every claim that is open is void."""
+    unfinished = SyncChunk.objects.using(using).filter(run_id=run.pk).exclude(state=SyncChunk.State.DONE)
+    unfinished.update(token=F("token") + 1, state=SyncChunk.State.WAITING, lease_until=None)
+
+
+def give_back_strays(run: SyncRun, using: str, worker: str, held: list[Claim]) -> None:
+    """Chunks that stand in this worker's name though it does not know: the answer to its claim was lost."""
+    chunks = SyncChunk.objects.using(using).filter(run_id=run.pk, worker=worker, state=SyncChunk.State.CLAIMED)
+    chunks = chunks.exclude(pk__in=[claim.chunk.pk for claim in held])
+    chunks.update(state=SyncChunk.State.WAITING, lease_until=None)
+
+
+@dataclass
+class Vigil:
+    """Renews what a worker holds while it waits for something; used by the worker's own thread.
+
+    `also` renews what else depends on this worker being alive.
+    """
+
+    using: str
+    also: Callable[[], None] = lambda: None
+    held: list[Claim] = field(default_factory=list)
+    _due: float = 0.0
+
+    def beat(self) -> float:
+        """Renew where it is time to, and return the seconds until it is again."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + conf.installation(self.using).lease_seconds / BEATS_A_LEASE
+            for one in self.held:
+                one.renew()
+            self.also()
+        return max(0.01, self._due - now)
+
+    def wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        pause = threading.Event()
+        while (left := until - time.monotonic()) > 0:
+            pause.wait(min(left, self.beat()))
+
+
+def turn_for(rows: int, using: str) -> float:
+    """Take the turn of so many single rows, and return the seconds to wait for it; all workers stand in one line."""
+    per_minute = conf.installation(using).single_rows_per_minute
+    if per_minute is None or not rows:
+        return 0.0
+    leases = Lease.objects.using(using)
+    leases.get_or_create(name=SINGLE_ROWS)
+    with transaction.atomic(using):
+        line = leases.select_for_update().annotate(now=Now()).get(name=SINGLE_ROWS)
+        turn = max(line.until or line.now, line.now)
+        leases.filter(name=SINGLE_ROWS).update(until=turn + timedelta(minutes=rows / per_minute))
+    return float((turn - line.now).total_seconds())
+
+
+def was_abandoned(using: str, name: str = SYNC) -> bool:
+    """Whether a holder let it run out: who ends in an orderly way gives it back."""
+    return Lease.objects.using(using).filter(name=name, until__lt=Now()).exclude(holder="").exists()
 
 
 def is_leased(using: str, name: str = SYNC) -> bool:

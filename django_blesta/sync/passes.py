@@ -6,25 +6,47 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from django_blesta import conf
 from django_blesta.connection import observe
-from django_blesta.exceptions import BlestaError
-from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope
+from django_blesta.exceptions import BlestaError, Facts
+from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope, mirrors
 from django_blesta.resources import resource_of
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import Sent, Worker
 from django_blesta.sync.fence import draw
-from django_blesta.sync.leases import Claim, LeaseLost, claim, renew, worker_name
+from django_blesta.sync.leases import (
+    MAX_TAKES,
+    AlreadyRunning,
+    Claim,
+    LeaseLost,
+    Vigil,
+    claim,
+    give_back_strays,
+    renew,
+    revoke,
+    worker_name,
+)
 from django_blesta.sync.plan import Scope, parents_of, referenced_by
-from django_blesta.sync.settle import Judge, Verdict, close_scope, forget_what_was_seen, id_chunks, page_chunks
+from django_blesta.sync.settle import (
+    Judge,
+    Look,
+    Verdict,
+    close_scope,
+    forget_what_was_seen,
+    highest_in,
+    id_chunks,
+    is_numbered,
+    page_chunks,
+)
 from django_blesta.wake import wake
 
 logger = logging.getLogger("django_blesta.sync")
@@ -33,6 +55,8 @@ TOO_OLD_TO_RESUME = timedelta(hours=1)
 WAIT_FOR_OTHERS = 0.2
 CHUNKS_A_HELPER = 4
 MAX_HELPERS = 8
+MAX_FAILURES = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 
 
 class Progress(Protocol):
@@ -88,16 +112,24 @@ class Pass:
             self.page_size = max(self.page_size, run.page_size)
             self.progress.begin(run, title, run.expected)
             self._call_helpers(run)
-            work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True)
+            vigil = Vigil(self.scope.using, also=self._keep_lease)
+            work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True, vigil=vigil)
+        except LeaseLost as lost:
+            raise AlreadyRunning(
+                "Another sync took this one over while it was held up.", Facts(reason="taken-over")
+            ) from lost
         except BlestaError as failure:
             self.failure = failure
-            _end(run, self.scope, State.FAILED, str(failure), failure.reason or type(failure).__name__)
+            _end(run, self.scope.using, State.FAILED, str(failure), failure.reason or type(failure).__name__)
         except KeyboardInterrupt:
-            _end(run, self.scope, State.INTERRUPTED, "Stopped by hand.")
+            _end(run, self.scope.using, State.INTERRUPTED, "Stopped by hand.")
             raise
         run.refresh_from_db(using=self.scope.using)
         self.progress.end(run)
         return run
+
+    def _keep_lease(self) -> None:
+        renew(str(self.batch), self.scope.using)
 
     def _call_helpers(self, run: SyncRun) -> None:
         if not self.helpers:
@@ -107,7 +139,7 @@ class Pass:
             wake(self.helpers, self.scope.using, times=min(others, MAX_HELPERS), run_id=run.pk)
 
     def _after_chunk(self, run: SyncRun) -> None:
-        renew(str(self.batch), self.scope.using)
+        self._keep_lease()
         fetched = SyncRun.objects.using(self.scope.using).values_list("fetched", flat=True).get(pk=run.pk)
         self.progress.advance(run, fetched - self._shown)
         self._shown = fetched
@@ -119,14 +151,14 @@ class Pass:
         scopes.get_or_create(resource=label, company_id=self.scope.company_id)
         fence = draw(using)
         with transaction.atomic(using):
+            self._keep_lease()
             scope = scopes.select_for_update().get(resource=label, company_id=self.scope.company_id)
             old = scope.run
             if old is not None and old.state == State.RUNNING:
                 young = old.started_at > timezone.now() - TOO_OLD_TO_RESUME
                 if young and old.chunks.using(using).exists() and old.options == self._options():
                     return old
-                old.state, old.error, old.finished_at = State.INTERRUPTED, "Left behind by its worker.", timezone.now()
-                old.save(using=using)
+                _end(old, using, State.INTERRUPTED, "Left behind by its worker.")
             run = SyncRun(
                 batch=self.batch,
                 resource=label,
@@ -137,8 +169,7 @@ class Pass:
                 options=self._options(),
             )
             run.save(using=using)
-            scope.run = run
-            scope.save(using=using)
+            scopes.filter(pk=scope.pk).update(run=run)
         reached("run-begun")
         return run
 
@@ -146,115 +177,228 @@ class Pass:
         return {"details": self.details, "in_flight": conf.installation(self.scope.using).max_in_flight}
 
     def _plan(self, run: SyncRun) -> None:
+        """Only the holder of the sync's lease writes a plan: whoever took over meanwhile has made one of its own."""
         using = self.scope.using
-        worker = Worker(run, self.scope, 1)
-        with observe(worker.count_call):
-            work = self._work(run, worker)
-        worker.window.close()
-        run.requests += worker.requests()
-        run.save(using=using)
-        add_chunks(run, Verdict(tuple(work), "walk"), using)
+        worker = Worker(run, self.scope, 1, Vigil(using, also=self._keep_lease))
+        try:
+            with observe(worker.count_call):
+                verdict = self._work(run, worker)
+        finally:
+            worker.window.close()
+        learned = {name: getattr(run, name) for name in ("expected", "order", "page_size", "highest_id")}
+        with transaction.atomic(using):
+            self._keep_lease()
+            running = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
+            if not running.update(requests=F("requests") + worker.requests(), **learned):
+                raise LeaseLost(f"{run} was ended while it was planned.")
+            add_chunks(run, verdict, worker)
+        worker.told()
         reached("planned")
 
-    def _work(self, run: SyncRun, worker: Worker) -> list[tuple[str, dict[str, Any]]]:
+    def _work(self, run: SyncRun, worker: Worker) -> Verdict:
         resource = resource_of(self.model)
         if resource.reached_by:
             ids = referenced_by(self.model, self.scope)
             run.expected = len(ids)
-            return id_chunks(Kind.GETS, ids, purpose="reference")
+            return Verdict(tuple(id_chunks(Kind.GETS, ids, purpose="reference")), "walk")
         if resource.parent:
             run.page_size = self.page_size
-            return id_chunks(Kind.PARENTS, parents_of(self.model, self.scope))
-        if worker.listing is None or resource.listing is None:
-            return []
+            return Verdict(tuple(id_chunks(Kind.PARENTS, parents_of(self.model, self.scope))), "walk")
+        listing = worker.listing
+        if listing is None or resource.listing is None:
+            return Verdict((), "walk")
         if not resource.listing.paged:
-            return [(Kind.PAGES, {"whole": True})]
-        look = worker.listing.first_look()
+            return Verdict(((Kind.PAGES, {"whole": True}),), "walk")
+        before = timezone.now()
+        look = worker.ask(lambda: listing.first_look(self.page_size))
         run.expected, run.order, run.page_size = look.count, look.order, len(look.rows)
-        run.highest_id = worker.highest_of(look)
-        return page_chunks(look)
+        run.highest_id = highest_in(look, listing)
+        chunks = page_chunks(look, is_numbered=is_numbered(look, listing))
+        return Verdict(tuple(chunks), "walk", look=Look(look, run.fence, before))
 
 
-def add_chunks(run: SyncRun, verdict: Verdict, using: str) -> None:
-    """The work that a plan or a judgement asks for, and a judgement to follow it."""
+def add_chunks(run: SyncRun, verdict: Verdict, worker: Worker) -> None:
+    """The work that a plan or a judgement asks for, and a judgement to follow it; inside a transaction.
+
+    The page that a first look has brought is the first chunk, and done at once.
+    """
+    using = worker.scope.using
     held = SyncChunk.objects.using(using).filter(run_id=run.pk).count()
     chunks = [
         SyncChunk(run_id=run.pk, walk=run.walk, kind=kind, position=held + at, work=work)
         for at, (kind, work) in enumerate([*verdict.more, (Kind.SETTLE, {"stage": verdict.next_stage})])
     ]
+    if verdict.look is not None and "standing" in chunks[0].work:
+        chunks[0].state, chunks[0].token, chunks[0].worker = SyncChunk.State.CLAIMED, 1, worker_name()
+        chunks[0].save(using=using, force_insert=True)
+        sent = Sent(Claim(chunks[0], 1, using), verdict.look.fence, verdict.look.before)
+        look = verdict.look.at
+        worker.keep(sent, look.last_rows, look.bad, unread=look.unread)
+        del chunks[0]
     SyncChunk.objects.using(using).bulk_create(chunks)
 
 
-def work_on(run: SyncRun, scope: Scope, *, on_chunk: Callable[[], None] | None = None, wait: bool = False) -> bool:
+def work_on(
+    run: SyncRun,
+    scope: Scope,
+    *,
+    on_chunk: Callable[[], None] | None = None,
+    wait: bool = False,
+    vigil: Vigil | None = None,
+) -> bool:
     """Do chunks of a run until there are none to take; True when the run has ended.
 
     Any number of threads, processes and machines may do so at once. `wait` stays until the others have finished
     theirs, or until what they held falls to us. `on_chunk` is called after each of ours, from this thread.
     """
-    using = scope.using
-    in_flight = conf.installation(using).max_in_flight
-    worker = Worker(run, scope, in_flight)
-    name = worker_name()
-    pause = threading.Event()
-    current: Sent | None = None
-    ahead: Sent | None = None
+    vigil = vigil or Vigil(scope.using)
+    worker = Worker(run, scope, conf.installation(scope.using).max_in_flight, vigil)
+    shift = Shift(run, worker, on_chunk)
     try:
         with observe(worker.count_call):
             while True:
-                current = ahead or _take(run, worker, name)
-                ahead = None
-                if current is None:
-                    ended = not SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING).exists()
-                    if ended or not wait:
-                        return ended
-                    pause.wait(WAIT_FOR_OTHERS)
-                    continue
                 try:
-                    if current.claim.chunk.kind == Kind.SETTLE:
-                        _settle(run, worker, current.claim)
-                    else:
-                        # While this chunk is stored, the next one's requests are already on their way.
-                        ahead = _take(run, worker, name)
-                        worker.finish(current)
-                except LeaseLost as lost:
-                    logger.warning("%s", lost)
-                if on_chunk:
-                    on_chunk()
+                    if not shift.do_one():
+                        ended = not SyncRun.objects.using(scope.using).filter(pk=run.pk, state=State.RUNNING).exists()
+                        if ended or not wait:
+                            return ended
+                        vigil.wait(WAIT_FOR_OTHERS)
+                except (OperationalError, InterfaceError) as error:
+                    shift.recover(error)
     except BaseException:
-        for sent in filter(None, (current, ahead)):
-            sent.claim.give_back()
+        shift.give_back()
         raise
     finally:
         worker.window.close()
 
 
-def _take(run: SyncRun, worker: Worker, name: str) -> Sent | None:
-    taken = claim(run, worker.scope.using, name)
-    return worker.send(taken) if taken else None
+class Shift:
+    """What one worker has in hand: the chunk that it finishes, and the next, whose requests are on their way."""
+
+    def __init__(self, run: SyncRun, worker: Worker, on_chunk: Callable[[], None] | None) -> None:
+        self.run, self.worker, self.using = run, worker, worker.scope.using
+        self.name = worker_name()
+        self.current: Sent | None = None
+        self.ahead: Sent | None = None
+        self._on_chunk = on_chunk or (lambda: None)
+        self._failures = 0
+        self._has_given_up = False
+
+    def do_one(self) -> bool:
+        """Finish one chunk; False where there is none to take. May be called again after the database failed."""
+        if self.current is None:
+            self.current, self.ahead = self.ahead, None
+        if self.current is None:
+            self.current = self._take()
+        if self.current is None:
+            return False
+        try:
+            if self.current.claim.chunk.kind == Kind.SETTLE:
+                _settle(self.run, self.worker, self.current.claim)
+            else:
+                # While this chunk is stored, the next one's requests are already on their way.
+                self.ahead = self.ahead or self._take()
+                self.worker.finish(self.current)
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+        self.current, self._failures = None, 0
+        self._hold()
+        self._on_chunk()
+        return True
+
+    def _take(self) -> Sent | None:
+        while taken := claim(self.run, self.using, self.name):
+            if taken.is_hopeless and not self._has_given_up:
+                self._give_up(taken)
+                continue
+            if taken.chunk.walk != self.run.walk:
+                self.run.refresh_from_db(using=self.using)
+            try:
+                sent = self.worker.send(taken)
+            except BaseException:
+                taken.give_back()
+                raise
+            self._hold(sent)
+            return sent
+        return None
+
+    def _hold(self, *more: Sent) -> None:
+        self.worker.vigil.held = [sent.claim for sent in (self.current, self.ahead, *more) if sent is not None]
+
+    def _give_up(self, taken: Claim) -> None:
+        """One chunk that ends whoever takes it must not keep all the others from ever being judged.
+
+        One per worker: those that ended had taken the next chunk, too, and it may well be without fault.
+        """
+        self._has_given_up = True
+        why = f"{taken.chunk.get_kind_display()} {taken.chunk.position}: given up, {MAX_TAKES} workers ended over it"
+        logger.error("%s of run %s", why, self.run.pk)
+        try:
+            if taken.chunk.kind == Kind.SETTLE:
+                _end(self.run, self.using, State.FAILED, f"{why}.", "given-up")
+            else:
+                taken.finish(bad=[why])
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+
+    def recover(self, error: Exception) -> None:
+        """The database went away, or chose us as a deadlock's victim: try again with the answers that we hold."""
+        database = connections[self.using]
+        self._failures += 1
+        if database.in_atomic_block or self._failures > MAX_FAILURES:
+            raise error
+        logger.warning("The database failed (%s); trying again.", type(error).__name__)
+        database.close()
+        threading.Event().wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures))
+        try:
+            held = [sent.claim for sent in (self.current, self.ahead) if sent is not None]
+            give_back_strays(self.run, self.using, self.name, held)
+        except (OperationalError, InterfaceError) as again:
+            self.recover(again)
+
+    def give_back(self) -> None:
+        for sent in filter(None, (self.current, self.ahead)):
+            with suppress(OperationalError, InterfaceError):
+                sent.claim.give_back()
 
 
 def _settle(run: SyncRun, worker: Worker, taken: Claim) -> None:
     """Judge, and in one transaction either plan what is still to be done or end the run."""
     using = worker.scope.using
     run.refresh_from_db(using=using)
+    worker.untold()
     verdict = Judge(worker).judge(taken.chunk.work["stage"])
     with transaction.atomic(using):
         taken.hold()
+        for write in verdict.also:
+            write()
         taken.finish()
         SyncRun.objects.using(using).filter(pk=run.pk).update(requests=F("requests") + worker.requests())
         if verdict.state is None:
-            add_chunks(run, verdict, using)
+            add_chunks(run, verdict, worker)
         else:
-            _end(run, worker.scope, verdict.state, verdict.error)
+            _end(run, using, verdict.state, verdict.error)
+    worker.told()
     reached("settle-planned" if verdict.state is None else "run-finished")
 
 
-def _end(run: SyncRun, scope: Scope, state: SyncRun.State, error: str, kind: str = "") -> None:
-    """Once only: a run that somebody has ended stays as it was ended."""
-    using = scope.using
-    ended = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
-    if not ended.update(state=state, error=error[:500], error_kind=kind[:50], finished_at=timezone.now()):
-        return
-    run.refresh_from_db(using=using)
-    close_scope(run, using)
-    forget_what_was_seen(run, using)
+def _end(run: SyncRun, using: str, state: SyncRun.State, error: str, kind: str = "") -> None:
+    """Once only: a run that somebody has ended stays as it was ended, and nobody stores anything more for it."""
+    with transaction.atomic(using):
+        ended = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
+        if not ended.update(state=state, error=error[:500], error_kind=kind[:50], finished_at=timezone.now()):
+            return
+        run.refresh_from_db(using=using)
+        revoke(run, using)
+        close_scope(run, using)
+        forget_what_was_seen(run, using)
+
+
+def write_off_the_forgotten(using: str) -> None:
+    """Runs that nobody will go on with: too old, or of a resource or a company that is not synced any more."""
+    labels = {model._meta.label_lower for model in mirrors()}
+    companies = conf.installation(using).companies
+    for run in SyncRun.objects.using(using).filter(state=State.RUNNING):
+        is_old = run.started_at < timezone.now() - TOO_OLD_TO_RESUME
+        if is_old or run.resource not in labels or not {None, run.company_id} & set(companies):
+            _end(run, using, State.INTERRUPTED, "Left behind by its worker.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from django.db import models
 
@@ -102,9 +102,16 @@ def _source(reference: str) -> tuple[type[Mirror], str]:
 
 def parents_of(model: type[Mirror], scope: Scope) -> list[int]:
     """Ids of the present parents under which a scoped listing is asked."""
-    parent = _target(model, resource_of(model).parent)
-    rows = parent._base_manager.using(scope.using).filter(gone_at__isnull=True, company_id=scope.company_id)
-    return list(rows.order_by("pk").values_list("pk", flat=True))
+    return list(present_parents(model, scope).order_by("pk").values_list("pk", flat=True))
+
+
+def present_parents(model: type[Mirror], scope: Scope) -> models.QuerySet[Any]:
+    parent = parent_of(model)
+    return parent._base_manager.using(scope.using).filter(gone_at__isnull=True, company_id=scope.company_id)
+
+
+def parent_of(model: type[Mirror]) -> type[Mirror]:
+    return _target(model, resource_of(model).parent)
 
 
 def referenced_by(model: type[Mirror], scope: Scope) -> list[int]:

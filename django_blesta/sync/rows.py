@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from django.db import connections, models
@@ -59,10 +60,11 @@ def map_rows(
     companies = _companies(model, [incoming for _, incoming in converted], scope)
     if placed:
         companies = _placed(model, [incoming for _, incoming in converted], placed) | companies
+    way = resource_of(model).company
     for row, incoming in converted:
-        company = _own_company(model, row, incoming) or companies.get(incoming.key)
-        if company is None and resource_of(model).company in {"", "key"}:
-            company = scope.company_id if resource_of(model).company else None
+        company = _own_company(way, row, incoming) or companies.get(incoming.key)
+        if company is None and way in {"", "key"}:
+            company = scope.company_id if way else None
         elif company is None and scope.alone:
             # A child may arrive before its parent; where there is one company only, it is that company's.
             company = scope.company_id
@@ -84,7 +86,7 @@ def _convert(
     converted = row_mapping(model).convert({**row, **given} if given else row)
     for name in converted.absent:
         drift[name] = drift.get(name, 0) + 1
-    key = tuple(converted.values.get(_attname(model, name)) for name in resource.key)
+    key = tuple(map(converted.values.get, _key_names(model)))
     if key[-1] is None:
         raise Unfit(resource.key[-1], "missing", "Blesta's row has no id.")
     incoming = Incoming(key, converted, None, whole=whole)
@@ -132,11 +134,11 @@ def _children(model: type[Mirror], parent: Incoming, related: str, name: str, va
     return children
 
 
-def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming) -> int | None:
-    if resource_of(model).company == "self":
+def _own_company(way: str, row: Mapping[str, Any], incoming: Incoming) -> int | None:
+    if way == "self":
         return int(incoming.key[0])
     named = incoming.row.values.get("company_id")
-    if named is None:
+    if named is None and "company_id" in row:
         try:
             named = identifier_from(row.get("company_id"))
         except Unreadable:
@@ -145,9 +147,9 @@ def _own_company(model: type[Mirror], row: Mapping[str, Any], incoming: Incoming
 
 
 def _companies(model: type[Mirror], batch: Sequence[Incoming], scope: Scope) -> dict[tuple[Any, ...], int]:
-    """The company of each row, through the foreign key that the declaration names."""
+    """The company of each row, through the foreign key that the declaration names; nothing where there is but one."""
     name = resource_of(model).company
-    if name in {"", "key", "self"} or not batch:
+    if name in {"", "key", "self"} or not batch or scope.alone:
         return {}
     reference = cast("models.ForeignKey[Any, Any]", model._meta.get_field(name))
     parent = cast("type[Mirror]", reference.related_model)
@@ -218,6 +220,11 @@ def _name_of(model: type[Mirror], row: Mapping[str, Any]) -> str:
         value = row.get(columns.get(name, name))
         parts.append(str(value) if isinstance(value, int | str) and str(value).strip() else "?")
     return "/".join(parts)[:100]
+
+
+@cache
+def _key_names(model: type[Mirror]) -> tuple[str, ...]:
+    return tuple(_attname(model, name) for name in resource_of(model).key)
 
 
 def _attname(model: type[Mirror], name: str) -> str:

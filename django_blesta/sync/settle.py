@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, cast
 
 from django.db import models
@@ -12,41 +14,74 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from django_blesta import conf
-from django_blesta.models import SyncChunk, SyncRun, SyncScope
+from django_blesta.exceptions import BlestaError
+from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import Worker, get_row
 from django_blesta.sync.fence import draw
-from django_blesta.sync.fetch import MAX_WALKS, FirstLook, Row
-from django_blesta.sync.plan import parents_of
-from django_blesta.sync.rows import map_rows
+from django_blesta.sync.fetch import MAX_WALKS, FirstLook, Listing, Row, concerns_one_answer
+from django_blesta.sync.plan import parent_of, present_parents
 from django_blesta.sync.seen import Seen
-from django_blesta.sync.store import store
 
 PAGES_A_CHUNK = 25
 IDS_A_CHUNK = 25
+IDS_A_DELETE = 1000
+CANARIES = 3
+MINUTES_FOR_SINGLE_ROWS = 5
 ASK_UNLISTED_AGAIN_AFTER = timedelta(days=1)
 Kind, State = SyncChunk.Kind, SyncRun.State
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A first look at a listing, and the fence and the instant from before it."""
+
+    at: FirstLook
+    fence: int
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a stage of judgement found: more work to plan, or the end of the run in a state with its reason."""
+    """What a stage of judgement found: more work to plan, or the end of the run in a state with its reason.
+
+    `also` is what the judgement itself brought, to be written in the transaction that ends its chunk.
+    """
 
     more: tuple[tuple[str, dict[str, Any]], ...] = ()
     next_stage: str = ""
     state: SyncRun.State | None = None
     error: str = ""
+    look: Look | None = None
+    also: tuple[Callable[[], Any], ...] = ()
 
 
-def page_chunks(look: FirstLook) -> list[tuple[str, dict[str, Any]]]:
-    """Last page to first, in ranges; a listing without a reliable order is one chunk of its own kind."""
-    if look.count is not None and look.count > 0 and not look.rows:
-        return [(Kind.PAGES, {"first": 1, "last": 1})]
-    pages = look.pages
-    if look.rows and not look.order:
+def is_numbered(look: FirstLook, listing: Listing) -> bool:
+    return all(isinstance(one, int) for one in listing.identities(look.last_rows or look.rows))
+
+
+def page_chunks(look: FirstLook, *, is_numbered: bool) -> list[tuple[str, dict[str, Any]]]:
+    """First the page that the look has brought, then the others, last page to first, in ranges.
+
+    A listing without a reliable order is one chunk of its own kind; so is one of several pages whose rows have no
+    rising number, for a new row may come anywhere in it.
+    """
+    if not look.order or (look.last > 1 and not is_numbered):
         return [(Kind.PAGES, {"unordered": True})]
-    ranges = range(pages, 0, -PAGES_A_CHUNK)
-    return [(Kind.PAGES, {"first": top, "last": max(1, top - PAGES_A_CHUNK + 1)}) for top in ranges]
+    looked = {"first": look.last, "last": look.last, "standing": look.standing, "counted": look.count}
+    ranges = range(look.last - 1, 0, -PAGES_A_CHUNK)
+    return [
+        (Kind.PAGES, looked),
+        *((Kind.PAGES, {"first": top, "last": max(1, top - PAGES_A_CHUNK + 1)}) for top in ranges),
+    ]
+
+
+def highest_in(look: FirstLook, listing: Listing) -> int | None:
+    """The highest id before the walk; rows beyond it are new, and no run is blamed for missing them."""
+    if not look.order:
+        return None
+    numbers = [one for one in listing.identities(look.last_rows or look.rows) if isinstance(one, int)]
+    return max(numbers, default=None)
 
 
 def id_chunks(kind: str, ids: Iterable[Any], **work: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -61,94 +96,145 @@ class Judge:
         self.worker, self.run, self.scope = worker, worker.run, worker.scope
         self.model, self.resource = worker.model, worker.resource
         self.using = worker.scope.using
+        self._also: list[Callable[[], Any]] = []
+        self._united: Seen | None = None
 
     def judge(self, stage: str) -> Verdict:
         reached("settle-begun")
         if stage == "walk":
-            return self._after_walk()
-        if stage == "detail":
-            return self._after_detail()
-        return Verdict(state=State.COMPLETE)
+            verdict = self._after_walk()
+        elif stage == "detail":
+            verdict = self._after_detail()
+        else:
+            verdict = self._end()
+        return replace(verdict, also=tuple(self._also))
 
     # --- was it everything? --------------------------------------------------------------------------------
 
     def _after_walk(self) -> Verdict:
         bad = self._bad()
-        unsettled = ""
-        if self.run.order or not self._is_paged():
-            unsettled = self._unproven() if self._is_paged() and not self.resource.parent else ""
-            if unsettled and not bad and self.run.walk < MAX_WALKS:
-                return self._walk_again()
-        state, error = State.COMPLETE, "; ".join(filter(None, [_listed(bad), unsettled]))
-        if error:
-            state = State.PARTIAL
-        self._update(state=State.RUNNING, error=error[:500])
+        unsettled, may_walk_again = self._unproven(bool(bad)) if self._is_walked() else ("", False)
+        if unsettled and may_walk_again and not bad and self.run.walk < MAX_WALKS:
+            return self._walk_again()
+        error = "; ".join(filter(None, [_listed(bad), unsettled]))
         self.run.error = error
-        details = self._due_details() if self.run.options.get("details") else []
-        if details:
-            return Verdict(tuple(id_chunks(Kind.GETS, details, purpose="detail")), "detail")
-        return self._after_detail() if state == State.COMPLETE else Verdict(state=state, error=error)
+        self._later(error=error[:500])
+        singles = id_chunks(Kind.GETS, self._unread_ids(), purpose="unread") if bad else []
+        if self.run.options.get("details"):
+            singles += id_chunks(Kind.GETS, self._due_details(), purpose="detail")
+        return Verdict(tuple(singles), "detail") if singles else self._after_detail()
 
-    def _is_paged(self) -> bool:
-        return self.resource.listing is not None and self.resource.listing.paged
+    def _is_walked(self) -> bool:
+        return self.resource.listing is not None and self.resource.listing.paged and not self.resource.parent
 
-    def _unproven(self) -> str:
-        """Compare what was seen with what Blesta counted before and counts now (architecture D5)."""
-        listing, before = self.worker.listing, self.run.expected
-        if listing is None or before is None:
-            return ""
-        seen, highest = self._seen(), self.run.highest_id
-        old = seen.up_to(highest)
-        one_at_a_time = self.run.options.get("in_flight") == 1 and self._workers() <= 1
-        if one_at_a_time and old >= before:
-            return ""
-        after = listing.count()
-        if after is None:
-            return ""
-        new = self._tail(after, highest)
-        deleted = before - (after - new)
-        if deleted == 0 or one_at_a_time:
-            missing = before - max(deleted, 0) - old
-            return f"{missing} of {before} rows that Blesta counts were not shown." if missing > 0 else ""
-        return f"{deleted} rows were deleted while the listing was read, so others may have been skipped."
+    def _unproven(self, is_bad: bool) -> tuple[str, bool]:
+        """What speaks against the walk having shown everything (architecture D5), and whether another may help.
+
+        In an order that is kept, rows up to the highest id at the plan can only become fewer. If they are as many as
+        then, none was deleted meanwhile, so none moved from a page that was still to be read to one that had been.
+        """
+        listing, look = self.worker.listing, self._looked()
+        if listing is None or is_bad:
+            return "", False
+        if look is None:
+            return self._uncounted(listing)
+        standing, over = look["standing"], (look["counted"] or 0) > look["standing"]
+        seen = self._seen().up_to(self.run.highest_id)
+        if look["first"] == 1 and not over:
+            return "", False
+        disorder = self._noted("disorder")
+        one_at_a_time = self.run.options.get("in_flight") == 1 and self._workers() <= 1 and not disorder
+        if one_at_a_time and seen >= standing and not over:
+            return "", False
+        try:
+            still, total = self._tail(listing, look)
+        except BlestaError as error:
+            if not concerns_one_answer(error):
+                raise
+            return f"The end of the listing could not be read again ({error}).", False
+        if over and (counted := self.worker.ask(listing.count) or 0) > total:
+            return f"{counted - total} of {counted} rows that Blesta counts are not shown.", False
+        if still != standing and not one_at_a_time:
+            return f"{standing - still} rows were deleted while the listing was read, so others may be missing.", True
+        if disorder:
+            return _listed(disorder), False
+        missing = still - seen
+        return (f"{missing} of {still} rows were not shown.", True) if missing > 0 else ("", False)
+
+    def _uncounted(self, listing: Listing) -> tuple[str, bool]:
+        """Two walks agreed; they must also have shown as many rows as Blesta counts."""
+        counts = [one for one in (self.run.expected, self.worker.ask(listing.count)) if one is not None]
+        lower, seen = min(counts, default=0), len(self._seen())
+        return (f"{lower - seen} of {lower} rows that Blesta counts are not shown." if seen < lower else ""), False
+
+    def _looked(self) -> dict[str, Any] | None:
+        pages = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES).order_by("position")
+        works = [work for work in pages.values_list("work", flat=True)[:1] if "standing" in work]
+        return works[0] if works else None
 
     def _workers(self) -> int:
-        chunks = self._chunks().filter(walk=self.run.walk).exclude(kind=Kind.SETTLE)
+        """Besides the one that took the first look, which was over before the others began."""
+        chunks = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES)
+        chunks = chunks.exclude(position=min(chunks.values_list("position", flat=True), default=0))
         retried = chunks.filter(token__gt=1).exists()
         return 2 if retried else chunks.values("worker").distinct().count()
 
-    def _tail(self, count: int, highest: int | None) -> int:
-        """How many rows came after the plan; they are stored, too."""
-        listing, size = self.worker.listing, self.run.page_size
-        if listing is None or highest is None or not size:
-            return 0
+    def _tail(self, listing: Listing, look: dict[str, Any]) -> tuple[int, int]:
+        """How many rows up to the highest id there are still, and how many rows in all.
+
+        What has come since is stored, too, as far as the last page of then was not full.
+        """
+        size, highest, order = self.run.page_size, self.run.highest_id, self.run.order
         fence, before = draw(self.using), timezone.now()
         new: dict[Any, Row] = {}
-        number = max(1, -(-count // size))
-        while True:
-            rows = listing.page(number, self.run.order)
-            ids = listing.identities(rows)
-            fresh = {listing.identity(row): row for row in rows}
-            new |= {one: row for one, row in fresh.items() if isinstance(one, int) and one > highest}
-            if number == 1 or (ids and isinstance(ids[0], int) and ids[0] <= highest):
-                break
+        number = look["first"]
+
+        def look_at(page: int) -> tuple[set[Any], int]:
+            rows = self.worker.ask(lambda: listing.page(page, order))
+            shown = {listing.identity(row): row for row in rows}
+            later = {one: row for one, row in shown.items() if isinstance(one, int) and (not highest or one > highest)}
+            new.update(later)
+            return shown.keys() - later.keys(), len(rows)
+
+        old, rows = look_at(number)
+        # Some servers repeat the last page for ever: what stands here must be what stood here.
+        has_moved = highest not in old
+        total = (number - 1) * size + rows
+        has_grown = bool(size) and rows == size and look["standing"] % size
+        top = number
+        while has_grown:
+            held, top = len(new), top + 1
+            _, rows = look_at(top)
+            total += rows if len(new) > held else 0
+            has_grown = rows == size and len(new) > held
+        while not old and number > 1:
             number -= 1
+            old, rows = look_at(number)
+            total = total if new else (number - 1) * size + rows
         if new:
-            mapped = map_rows(self.model, new.values(), self.scope)
-            tally = store(self.model, mapped.incoming, fence=fence, fetched_at=before, using=self.using)
-            self._update(created=F("created") + tally.created, fetched=F("fetched") + len(new))
-        return len(new)
+            rows_of_new = list(new.values())
+            self._also.append(lambda: self.worker.keep_new(rows_of_new, fence, before))
+        still = (number - 1) * size + len(old)
+        return min(still, look["standing"] - 1) if has_moved else still, total
 
     def _walk_again(self) -> Verdict:
         listing = self.worker.listing
         if listing is None:
             return Verdict(state=State.PARTIAL, error="The listing cannot be walked again.")
-        look = listing.first_look()
-        highest = self.worker.highest_of(look)
+        fence, before = draw(self.using), timezone.now()
+        look = self.worker.ask(lambda: listing.first_look(self.run.page_size))
+        highest = highest_in(look, listing)
         self.run.walk += 1
-        self.run.expected, self.run.highest_id = look.count, highest
-        self._update(walk=self.run.walk, expected=look.count, highest_id=highest)
-        return Verdict(tuple(page_chunks(look)), "walk")
+        self.run.highest_id, self.run.order = highest, look.order
+        self._later(
+            walk=self.run.walk,
+            expected=look.count,
+            highest_id=highest,
+            order=look.order,
+            page_size=len(look.rows) or self.run.page_size,
+        )
+        chunks = page_chunks(look, is_numbered=is_numbered(look, listing))
+        return Verdict(tuple(chunks), "walk", look=Look(look, fence, before))
 
     # --- what else is to be asked? -------------------------------------------------------------------------
 
@@ -156,53 +242,117 @@ class Judge:
         if not (self.resource.detail and self.resource.get):
             return []
         due = Q(detail_fetched_at__isnull=True) | Q(detail_fetched_at__lt=F("fetched_at"))
-        rows = self._present().filter(due)
-        return list(rows.order_by("pk").values_list("pk", flat=True))
+        longest_ago_first = self._present().filter(due).order_by(F("detail_fetched_at").asc(nulls_first=True), "pk")
+        return list(longest_ago_first.values_list("pk", flat=True)[: self._budget()])
+
+    def _budget(self) -> int | None:
+        """How many single rows of a kind one run may ask for; what is beyond is left to the next."""
+        per_minute = conf.installation(self.using).single_rows_per_minute
+        return None if per_minute is None else per_minute * MINUTES_FOR_SINGLE_ROWS
+
+    def _unread_ids(self) -> list[Any]:
+        """Rows that are held and, by their number, stand on pages that could not be read."""
+        size, unread = self.run.page_size, sorted(set(self._noted("unread")))
+        if not (unread and size and self.resource.get) or self._identity_column() != "id":
+            return []
+        numbers = self._seen().numbers
+        holes = Q()
+        for at, page in enumerate(unread):
+            place = min((page - 1 - at) * size, len(numbers))
+            hole = Q(pk__gt=numbers[place - 1]) if place else Q()
+            holes |= hole & (Q(pk__lt=numbers[place]) if place < len(numbers) else Q())
+        held = self._present().filter(holes, fence__lte=self.run.fence).order_by("pk").values_list("pk", flat=True)
+        return list(held[: 2 * size * len(unread)])
 
     def _after_detail(self) -> Verdict:
         if self.run.error:
-            return Verdict(state=State.PARTIAL, error=self.run.error)
-        bad = self._bad()
+            return self._end()
         missing = self._missing()
         held = self._present().count() if missing else 0
         limits = conf.installation(self.using)
         if len(missing) > limits.loss_limit_rows and len(missing) > limits.loss_limit_share * held:
             share = f"{len(missing)} of {held} rows"
-            self._update(unconfirmed=len(missing))
-            return Verdict(state=State.SUSPECT, error=f"{share} are not shown any more. None was marked gone.")
+            return self._suspect(missing, f"{share} are not shown any more. None was marked gone.")
         if missing and not self._canary():
-            self._update(unconfirmed=len(missing))
-            return Verdict(
-                state=State.SUSPECT, error="A row that was just listed cannot be read. None was marked gone."
-            )
+            return self._suspect(missing, "No row that is still shown can be read. None was marked gone.")
+        if missing and self.resource.get is None:
+            self._also.append(lambda: self._remove(missing))
+            return self._end()
         if missing:
-            return Verdict(tuple(id_chunks(Kind.GETS, missing, purpose="confirm")), "gone")
-        return Verdict(state=State.PARTIAL if bad else State.COMPLETE, error=_listed(bad))
+            asked = missing[: self._budget()]
+            self._later(unconfirmed=len(missing) - len(asked))
+            return Verdict(tuple(id_chunks(Kind.GETS, asked, purpose="confirm")), "gone")
+        return self._end()
+
+    def _end(self) -> Verdict:
+        """Single rows that could not be read leave the listing complete."""
+        self._also.append(self._list_again)
+        error = self.run.error
+        if not error and (bad := self._bad(single=True)):
+            self._later(notice=_listed(bad)[:500])
+        return Verdict(state=State.PARTIAL if error else State.COMPLETE, error=error)
+
+    def _suspect(self, missing: list[Any], why: str) -> Verdict:
+        self._later(unconfirmed=len(missing))
+        return Verdict(state=State.SUSPECT, error=why)
 
     # --- what is gone? -------------------------------------------------------------------------------------
 
     def _missing(self) -> list[Any]:
-        """Rows here that a complete, ordered run did not see, and that may be asked for one by one."""
-        if self.resource.get is None or (self._is_paged() and not self.run.order and not self.resource.parent):
+        """Rows here that a complete, ordered run did not see, by what they may be asked for one by one.
+
+        Where Blesta has no way to ask, they are the rows that did not come with their parents.
+        """
+        if self._is_walked() and not self.run.order:
             return []
+        if self.resource.get is None:
+            works = self._chunks().filter(kind=Kind.PARENTS).values_list("work", flat=True)
+            return [pk for work in works for pk in work.get("unshown", ())]
         seen = self._seen()
         name = self._identity_column()
         rows = self._present().filter(Q(unlisted_at__isnull=True) | Q(unlisted_at__lt=self._yesterday()))
-        rows = rows.filter(fence__lte=self._last_fence())
-        if self.run.highest_id is not None and name == "id":
-            rows = rows.filter(pk__lte=self.run.highest_id)
+        # A row stored by something later than this run's beginning is not this run's to miss.
+        rows = rows.filter(fence__lte=self.run.fence)
         if self.resource.parent:
-            rows = rows.filter(**{f"{self.resource.parent}__in": parents_of(self.model, self.scope)})
+            rows = rows.filter(**{f"{self.resource.parent}__in": present_parents(self.model, self.scope)})
         return [one for one in _streamed(rows, name) if one not in seen]
 
-    def _last_fence(self) -> int:
-        """A row stored by something later than this run's beginning is not this run's to miss."""
-        return self.run.fence
-
     def _canary(self) -> bool:
-        """The credentials must still show a row that this run has seen, or their silence about others means nothing."""
-        identity = self._seen().some()
-        return identity is not None and get_row(self.model, identity, self.scope) is not None
+        """The credentials must still show a row of ours that this run has seen, or their silence about others means
+        nothing; of rows that cannot be asked for, some must have come, and their parent must be shown."""
+        if self.resource.get is None:
+            fetched = SyncRun.objects.using(self.using).values_list("fetched", flat=True).get(pk=self.run.pk)
+            parent = present_parents(self.model, self.scope).order_by("pk").values_list("pk", flat=True).first()
+            return bool(fetched) and parent is not None and self._is_shown(parent_of(self.model), parent)
+        seen = self._seen()
+        # A cursor that is left half read is closed here, not whenever its garbage is collected.
+        with closing(_streamed(self._present(), self._identity_column())) as ours:
+            canaries = list(islice((one for one in ours if one in seen), CANARIES))
+        return any(self._is_shown(self.model, canary) for canary in canaries)
+
+    def _is_shown(self, model: type[Mirror], identity: Any) -> bool:
+        try:
+            return self.worker.ask(lambda: get_row(model, identity, self.scope)) is not None
+        except BlestaError as error:
+            if not concerns_one_answer(error):
+                raise
+            return False
+
+    def _remove(self, pks: list[int]) -> None:
+        rows = self.model._base_manager.using(self.using)
+        removed = 0
+        for at in range(0, len(pks), IDS_A_DELETE):
+            removed += rows.filter(pk__in=pks[at : at + IDS_A_DELETE]).delete()[0]
+        self._update(removed=F("removed") + removed)
+
+    def _list_again(self) -> None:
+        """A row that no listing showed, and that one shows again."""
+        seen = self._seen()
+        name = self._identity_column()
+        unlisted = self._present().filter(unlisted_at__isnull=False)
+        again = [pk for pk, one in unlisted.values_list("pk", name) if one in seen]
+        if again:
+            unlisted.filter(pk__in=again).update(unlisted_at=None)
 
     def _identity_column(self) -> str:
         name = self.resource.key[-1]
@@ -221,13 +371,25 @@ class Judge:
         return SyncChunk.objects.using(self.using).filter(run_id=self.run.pk)
 
     def _seen(self) -> Seen:
-        blobs = self._chunks().exclude(seen=None).order_by("-position").values_list("seen", flat=True)
-        return Seen(blobs.iterator(chunk_size=100))
+        if self._united is None:
+            blobs = self._chunks().exclude(seen=None).order_by("-position").values_list("seen", flat=True)
+            self._united = Seen(blobs.iterator(chunk_size=100))
+        return self._united
 
-    def _bad(self) -> list[str]:
+    def _bad(self, *, single: bool = False) -> list[str]:
         """Named of the last walk only: what an earlier one could not read, a later one may have."""
-        walks = self._chunks().exclude(kind=Kind.SETTLE).filter(walk=self.run.walk)
-        return [one for bad in walks.exclude(bad=[]).values_list("bad", flat=True) for one in bad]
+        chunks = self._chunks().filter(walk=self.run.walk).exclude(bad=[])
+        is_single = Q(kind=Kind.GETS) & ~Q(work__purpose="reference")
+        chunks = chunks.filter(is_single) if single else chunks.exclude(kind=Kind.SETTLE).exclude(is_single)
+        return [one for bad in chunks.values_list("bad", flat=True) for one in bad]
+
+    def _noted(self, name: str) -> list[Any]:
+        """What the chunks of the last walk noted beside their work."""
+        works = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES).order_by("-position")
+        return [one for work in works.values_list("work", flat=True) for one in work.get(name, ())]
+
+    def _later(self, **columns: Any) -> None:
+        self._also.append(lambda: self._update(**columns))
 
     def _update(self, **columns: Any) -> None:
         SyncRun.objects.using(self.using).filter(pk=self.run.pk).update(**columns)
@@ -245,7 +407,7 @@ def close_scope(run: SyncRun, using: str) -> None:
     scopes.update(run=None)
 
 
-def _streamed(rows: Any, column: str) -> Iterator[Any]:
+def _streamed(rows: Any, column: str) -> Generator[Any, None, None]:
     yield from rows.order_by(column).values_list(column, flat=True).iterator(chunk_size=2000)
 
 

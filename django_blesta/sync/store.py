@@ -1,19 +1,31 @@
-"""Put converted rows into the mirror: what is new or changed, and nothing that was fetched before what is there."""
+"""Put converted rows into the mirror: what is new or changed, and nothing that was fetched before what is there.
+
+A batch is looked at without a lock first, and what is unchanged costs no more than that. Only rows that differ are
+locked, in key order, judged again and written, together with their children and their history, in one transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from enum import Enum
+from functools import cache, partial
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, cast
 
-from django.db import DataError, IntegrityError, models, transaction
+from django.db import DataError, IntegrityError, OperationalError, models, transaction
 
+from django_blesta import signals
 from django_blesta.models import Mirror
 from django_blesta.resources import Converted, resource_of
-from django_blesta.sync.statements import upsert
+from django_blesta.sync import history
+from django_blesta.sync.statements import Upsert, attempt, look, upsert
 
-KNOWN = ("fence", "row_digest", "detail_digest", "company_id", "gone_at", "fetched_at", "detail_fetched_at")
+# What a database or its driver says of one row's values. MariaDB's two for text and dates that a column cannot hold
+# arrive as OperationalError, by number.
+REFUSALS = (DataError, IntegrityError, UnicodeEncodeError, OverflowError, ArithmeticError)
+REFUSAL_NUMBERS = {1366, 1292}
 
 
 @dataclass(slots=True)
@@ -27,6 +39,13 @@ class Incoming:
     detail: Converted | None = None
     detail_digest: int | None = None
     children: dict[str, list[Incoming]] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """The columns that this payload carried, and the company."""
+        carried = self.row.values
+        if self.whole and self.detail:
+            carried = carried | self.detail.values
+        return {**carried, "company_id": self.company_id}
 
 
 @dataclass(slots=True)
@@ -49,6 +68,60 @@ class Tally:
         self.refused.extend(other.refused)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The one request, or window of requests, that brought a batch."""
+
+    fence: int
+    confirming: bool
+    occasion: history.Occasion
+
+    @property
+    def using(self) -> str:
+        return self.occasion.using
+
+
+class Known(NamedTuple):
+    """What the mirror holds of a row, as far as judging needs it."""
+
+    row_digest: int
+    detail_digest: int | None
+    fence: int
+    refresh_fence: int
+    company_id: int | None
+    is_gone: bool
+    detail_is_due: bool
+
+
+LOOKED_AT = (
+    "row_digest",
+    "detail_digest",
+    "fence",
+    "refresh_fence",
+    "company_id",
+    "{gone_at} IS NOT NULL",
+    "{detail_fetched_at} IS NULL OR {detail_fetched_at} < {fetched_at}",
+)
+LOCKED = (*LOOKED_AT[:5], "gone_at", "fetched_at", "detail_fetched_at")
+
+
+class Verdict(Enum):
+    NEW = "new"
+    CHANGED = "changed"
+    TOUCHED = "touched"  # unchanged, and yet its fence must rise
+    SAME = "same"
+    STALE = "stale"
+
+
+@dataclass(slots=True)
+class Stored:
+    """One row that was created or changed, for its signal."""
+
+    incoming: Incoming
+    created: bool
+    changed: set[str]
+
+
 def store(
     model: type[Mirror],
     rows: Iterable[Incoming],
@@ -57,131 +130,343 @@ def store(
     fetched_at: datetime,
     using: str,
     confirming: bool = False,
+    cause: str = "",
+    run_id: int | None = None,
 ) -> Tally:
     """Write a batch in one short transaction; a row that the database refuses is found by halving, the rest land.
 
-    `fetched_at` is the instant before the request left. A row seen twice in a batch counts once. `confirming` raises
-    the fence of unchanged rows too: a listing that left earlier must not undo what a refresh has just confirmed.
+    `fence` was drawn, and `fetched_at` is the instant, before the request left. A row seen twice in a batch counts
+    once. `confirming` raises the fence of unchanged rows too: a listing that left earlier must not undo what a
+    refresh has just confirmed. `cause` and `run_id` go to the history and to the signals.
     """
     batch = list({row.key: row for row in rows}.values())
-    batch.sort(key=lambda row: tuple((part is not None, part) for part in row.key))
+    fetch = Fetch(fence, confirming, history.Occasion(fetched_at, using, cause, run_id))
+    return _halving(model, batch, fetch)
+
+
+def _halving(model: type[Mirror], batch: Sequence[Incoming], fetch: Fetch) -> Tally:
+    tally = Tally()
     if not batch:
-        return Tally()
+        return tally
     try:
-        with transaction.atomic(using):
-            return _store(model, batch, fence, fetched_at, using, confirming)
-    except (DataError, IntegrityError) as error:
+        wanted = _sift(model, batch, fetch, tally)
+        if wanted:
+            tally.add(attempt(lambda: _write(model, wanted, fetch)[0], using=fetch.using))
+        return tally
+    except (*REFUSALS, OperationalError) as error:
+        if isinstance(error, OperationalError) and not REFUSAL_NUMBERS.intersection(error.args[:1]):
+            raise
         if len(batch) == 1:
             return Tally(refused=[(batch[0], type(error).__name__)])
-    middle = len(batch) // 2
-    tally = Tally()
-    for half in (batch[:middle], batch[middle:]):
-        tally.add(store(model, half, fence=fence, fetched_at=fetched_at, using=using, confirming=confirming))
+    tally = _halving(model, batch[: len(batch) // 2], fetch)
+    tally.add(_halving(model, batch[len(batch) // 2 :], fetch))
     return tally
 
 
-def _store(
-    model: type[Mirror],
-    batch: Sequence[Incoming],
-    fence: int,
-    fetched_at: datetime,
-    using: str,
-    confirming: bool = False,
-) -> Tally:
-    tally = Tally()
-    held = _locked(model, batch, using)
-    writes: dict[tuple[str, ...], list[Incoming]] = {}
-    whole: list[Incoming] = []
+def _sift(model: type[Mirror], batch: Sequence[Incoming], fetch: Fetch, tally: Tally) -> list[tuple[Incoming, bool]]:
+    """Count what needs no writing; return the rest in key order, each with whether it is held.
+
+    No lock is needed for leaving a row alone: a store of an earlier fetch that might still overwrite it is a
+    refresh, which marked the row before its request left (see `fence.begin_refresh`).
+    """
+    form = _form(model)
+    size = len(form.key)
+    found = look(model, form.key[0], {row.key[0] for row in batch}, form.looked_at, using=fetch.using)
+    held = {row[:size]: Known._make(row[size:]) for row in found}
+    wanted = []
     for incoming in batch:
         known = held.get(incoming.key)
-        if known is not None and known.fence > fence:
-            tally.stale += 1
-            continue
-        if known is None:
-            tally.created += 1
-        elif known.gone_at is None and _same(known, incoming):
+        verdict = _judge(known, incoming, fetch)
+        if verdict is Verdict.SAME:
             tally.unchanged += 1
-            if not (confirming or (incoming.whole and _detail_is_due(known))):
-                continue
+        elif verdict is Verdict.STALE:
+            tally.stale += 1
         else:
-            tally.changed += 1
-        writes.setdefault(tuple(_values_of(incoming, fence, fetched_at)), []).append(incoming)
-        if known is None or known.detail_digest != incoming.detail_digest:
-            whole.append(incoming)
-    for attnames, group in writes.items():
-        _write(model, attnames, group, fence, fetched_at, using)
-    for related in resource_of(model).detail.children:
-        parents = [incoming for incoming in whole if related in incoming.children]
-        if parents:
-            tally.add(_replace_children(model, related, parents, fence, fetched_at, using))
-    return tally
+            wanted.append((incoming, known is not None))
+    return _in_order(wanted)
 
 
-def _same(known: Any, incoming: Incoming) -> bool:
-    if known.row_digest != incoming.row.digest or known.company_id != incoming.company_id:
-        return False
-    return not incoming.whole or known.detail_digest == incoming.detail_digest
+def _judge(known: Known | None, incoming: Incoming, fetch: Fetch) -> Verdict:
+    if known is None:
+        return Verdict.NEW
+    if known.fence > fetch.fence:
+        return Verdict.STALE
+    whole = incoming.whole
+    if (
+        known.row_digest != incoming.row.digest
+        or known.company_id != incoming.company_id
+        or known.is_gone
+        or (whole and known.detail_digest != incoming.detail_digest)
+    ):
+        return Verdict.CHANGED
+    if fetch.confirming or known.refresh_fence > known.fence or (whole and known.detail_is_due):
+        return Verdict.TOUCHED
+    return Verdict.SAME
 
 
-def _detail_is_due(known: Any) -> bool:
-    return known.detail_fetched_at is None or known.detail_fetched_at < known.fetched_at
-
-
-def _locked(model: type[Mirror], batch: Sequence[Incoming], using: str) -> dict[tuple[Any, ...], Any]:
-    """What is held of the batch, under row locks taken in key order so that two workers cannot deadlock."""
-    key = _attnames(model, resource_of(model).key)
-    firsts = {row.key[0] for row in batch}
-    held = model._base_manager.using(using).filter(**{f"{key[0]}__in": firsts}).order_by(*key).select_for_update()
-    columns = (*key, *KNOWN)
-    return {tuple(found[: len(key)]): found for found in held.values_list(*columns, named=True)}
-
-
-def _values_of(incoming: Incoming, fence: int, fetched_at: datetime) -> dict[str, Any]:
-    values = {**incoming.row.values, "company_id": incoming.company_id}
-    values |= {"row_digest": incoming.row.digest, "fence": fence, "fetched_at": fetched_at, "gone_at": None}
-    if incoming.whole:
-        values |= incoming.detail.values if incoming.detail else {}
-        values |= {"detail_digest": incoming.detail_digest, "detail_fetched_at": fetched_at}
-    return values
+def _in_order(wanted: list[tuple[Incoming, bool]]) -> list[tuple[Incoming, bool]]:
+    """By key, so that two workers lock the rows that they share in the same order."""
+    try:
+        return sorted(wanted, key=lambda pair: pair[0].key)
+    except TypeError:
+        return sorted(wanted, key=lambda pair: tuple((part is not None, part) for part in pair[0].key))
 
 
 def _write(
-    model: type[Mirror], attnames: tuple[str, ...], group: list[Incoming], fence: int, fetched_at: datetime, using: str
-) -> None:
+    model: type[Mirror], wanted: Sequence[tuple[Incoming, bool]], fetch: Fetch, *, for_parent: bool = False
+) -> tuple[Tally, list[Stored]]:
+    """Inside a transaction: lock what is held, judge again, write, and keep what was before.
+
+    Return what the listeners are told too; it is empty where nobody listens, unless it is wanted `for_parent`.
+    """
+    tally = Tally()
+    is_kept, is_heard = history.is_kept(fetch.using), signals.row_stored.has_listeners(model)
+    is_noted = is_heard or for_parent
+    wants_before = is_kept or is_noted
+    locked = _lock(model, [incoming for incoming, is_held in wanted if is_held], fetch.using, with_values=wants_before)
+    fresh: list[Incoming] = []
+    changed: list[Incoming] = []
+    touched: list[tuple[Incoming, Any]] = []
+    families: list[Incoming] = []
+    stored: dict[tuple[Any, ...], Stored] = {}
+    changes: list[tuple[tuple[Any, ...], Mapping[str, tuple[str | None, str | None]]]] = []
+    for incoming, _ in wanted:
+        known, before = locked.get(incoming.key, (None, {}))
+        verdict = _judge(known, incoming, fetch)
+        if verdict is Verdict.NEW:
+            fresh.append(incoming)
+        elif verdict is Verdict.STALE:
+            tally.stale += 1
+        elif verdict is Verdict.CHANGED:
+            changed.append(incoming)
+            if wants_before:
+                found = history.difference(model, before, {**incoming.values(), "gone_at": None})
+                changes.append((incoming.key, found))
+                stored |= {incoming.key: Stored(incoming, False, set(found))} if is_noted else {}
+            if known is not None and known.detail_digest != incoming.detail_digest:
+                families.append(incoming)
+        else:
+            tally.unchanged += 1
+            touched.append((incoming, before["pk"]))
+    overtaken = _upsert(model, _in_order([(row, True) for row in (*fresh, *changed)]), fresh, fetch)
+    fresh = [row for row in fresh if row.key not in overtaken]
+    stored |= {row.key: Stored(row, True, set(row.values())) for row in fresh if is_noted}
+    _touch(model, touched, fetch)
+    tally.created += len(fresh)
+    tally.changed += len(changed)
+    tally.stale += len(overtaken)
+    for related in resource_of(model).detail.children:
+        parents = [row for row in (*fresh, *families) if related in row.children]
+        if parents:
+            counted, disturbed = _replace_children(model, related, parents, fetch, for_parent=is_heard)
+            tally.add(counted)
+            for parent in parents:
+                if parent.key[0] in disturbed and parent.key in stored:
+                    stored[parent.key].changed.add(related)
+    if is_kept:
+        history.record(model, changes, fetch.occasion)
+    events = [one for one in stored.values() if one.created or one.changed]
+    if is_heard and events:
+        _announce(model, events, fetch)
+    return tally, events
+
+
+def _lock(
+    model: type[Mirror], rows: Sequence[Incoming], using: str, *, with_values: bool
+) -> dict[tuple[Any, ...], tuple[Known, dict[str, Any]]]:
+    """What is held of rows that differ, under locks taken in key order; with their old values where these are kept."""
+    if not rows:
+        return {}
+    form = _form(model)
+    carried = sorted({name for row in rows for name in row.values()}) if with_values else []
+    names = list(dict.fromkeys(("pk", *form.key_names, *LOCKED, *carried)))
+    held = model._base_manager.using(using).filter(**{f"{form.key_names[0]}__in": {row.key[0] for row in rows}})
+    wanted = {row.key for row in rows}
+    locked = {}
+    for found in held.order_by(*form.key_names).select_for_update().values_list(*names):
+        before = dict(zip(names, found, strict=True))
+        key = tuple(before[name] for name in form.key_names)
+        if key in wanted:
+            detailed = before["detail_fetched_at"]
+            due = detailed is None or detailed < before["fetched_at"]
+            is_gone = before["gone_at"] is not None
+            locked[key] = (Known._make((*(before[name] for name in LOCKED[:5]), is_gone, due)), before)
+    return locked
+
+
+def _upsert(
+    model: type[Mirror], rows: Sequence[tuple[Incoming, bool]], fresh: Sequence[Incoming], fetch: Fetch
+) -> set[tuple[Any, ...]]:
+    """Write; return the keys of new rows that somebody else inserted meanwhile, from a later fetch."""
+    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], Incoming]]] = {}
+    for incoming, _ in rows:
+        values = incoming.values()
+        groups.setdefault((incoming.whole, *values), []).append((values, incoming))
+    lost = False
+    for group in groups.values():
+        what, tuples = _laid_out(model, group, fetch)
+        lost = upsert(what, tuples, fence=fetch.fence, using=fetch.using) or lost
+    if not (lost and fresh):
+        return set()
+    form = _form(model)
+    expressions = (*form.key_names, "fence")
+    found = look(model, form.key[0], {row.key[0] for row in fresh}, expressions, using=fetch.using)
+    later = {row[:-1] for row in found if row[-1] > fetch.fence}
+    return later.intersection(row.key for row in fresh)
+
+
+def _laid_out(
+    model: type[Mirror], group: Sequence[tuple[dict[str, Any], Incoming]], fetch: Fetch
+) -> tuple[Upsert, list[tuple[Any, ...]]]:
     """An insert needs every column; an update touches only what this payload carried."""
-    fields = {f.attname: f for f in model._meta.concrete_fields}
-    key = [fields[name] for name in _attnames(model, resource_of(model).key)]
-    columns = [f for f in fields.values() if not isinstance(f, models.AutoField)]
-    updates = [fields[name] for name in attnames if fields[name] not in key]
-    rows = []
-    for incoming in group:
-        values = _values_of(incoming, fence, fetched_at)
-        rows.append([values[f.attname] if f.attname in values else _empty(f) for f in columns])
-    upsert(model, rows, columns=columns, key=key, updates=updates, fence=fields["fence"], using=using)
+    form = _form(model)
+    values, first = group[0]
+    fixed = {"fence": fetch.fence, "fetched_at": fetch.occasion.at, "gone_at": None}
+    own = ["row_digest"]
+    if first.whole:
+        fixed["detail_fetched_at"] = fetch.occasion.at
+        own.append("detail_digest")
+    written = [*values, *own, *fixed]
+    left = [f for f in form.columns if f.attname not in {*written}]
+    rest = (*fixed.values(), *(None if f.null else f.get_default() for f in left))
+    carried = itemgetter(*values) if len(values) > 1 else lambda values: tuple(values.values())
+    digests = (
+        [(row.row.digest, row.detail_digest) for _, row in group]
+        if first.whole
+        else [(row.row.digest,) for _, row in group]
+    )
+    tuples = [(*carried(values), *digest, *rest) for (values, _), digest in zip(group, digests, strict=True)]
+    updates = [form.fields[name] for name in written if form.fields[name] not in form.key]
+    columns = [*(form.fields[name] for name in written), *left]
+    return Upsert(model, columns, form.key, updates, form.fields["fence"]), tuples
 
 
-def _empty(target: models.Field[Any, Any]) -> Any:
-    return None if target.null else target.get_default()
+def _touch(model: type[Mirror], rows: Sequence[tuple[Incoming, Any]], fetch: Fetch) -> None:
+    """Unchanged rows whose fence must rise. Only a whole row has also answered the question how old its detail is."""
+    for whole in (True, False):
+        pks = [pk for incoming, pk in rows if incoming.whole is whole]
+        if pks:
+            news: dict[str, Any] = {"fence": fetch.fence}
+            if whole:
+                news |= {"fetched_at": fetch.occasion.at, "detail_fetched_at": fetch.occasion.at}
+            model._base_manager.using(fetch.using).filter(pk__in=pks).update(**news)
 
 
 def _replace_children(
-    model: type[Mirror], related: str, parents: list[Incoming], fence: int, fetched_at: datetime, using: str
-) -> Tally:
-    """Children come as a set with a whole parent: those not in it are gone for good, in the parent's transaction."""
+    model: type[Mirror], related: str, parents: Sequence[Incoming], fetch: Fetch, *, for_parent: bool
+) -> tuple[Tally, set[Any]]:
+    """Children come as a set with a whole parent: those not in it are gone for good, in the parent's transaction.
+
+    Return the ids of parents whose children are not what they were, beside the tally.
+    """
     relation = cast("models.ForeignObjectRel", model._meta.get_field(related))
     child = cast("type[Mirror]", relation.related_model)
-    arrived = {row.key: row for parent in parents for row in parent.children[related]}
-    tally = Tally()
-    if arrived:
-        tally = _store(child, [arrived[key] for key in sorted(arrived)], fence, fetched_at, using)
-    key = _attnames(child, resource_of(child).key)
     reference = cast("models.ForeignKey[Any, Any]", relation.remote_field).attname
-    siblings = child._base_manager.using(using).filter(**{f"{reference}__in": [parent.key[0] for parent in parents]})
-    extra = [pk for pk, *parts in siblings.values_list("pk", *key) if tuple(parts) not in arrived]
+    arrived = {row.key: row for parent in parents for row in parent.children[related]}
+    tally, disturbed = Tally(), set()
+    if arrived:
+        wanted = _sift(child, list(arrived.values()), fetch, tally)
+        if wanted:
+            written, events = _write(child, wanted, fetch, for_parent=for_parent)
+            tally.add(written)
+            disturbed = {one.incoming.row.values[reference] for one in events}
+    key = _form(child).key_names
+    siblings = child._base_manager.using(fetch.using).filter(**{f"{reference}__in": [row.key[0] for row in parents]})
+    held = siblings.values_list("pk", reference, *key)
+    extra = {pk: (parent, tuple(parts)) for pk, parent, *parts in held if tuple(parts) not in arrived}
     if extra:
         tally.removed += siblings.filter(pk__in=extra).delete()[0]
-    return tally
+        disturbed |= {parent for parent, _ in extra.values()}
+        _record_gone(child, {pk: parts for pk, (_, parts) in extra.items()}, fetch.occasion)
+    return tally, disturbed
 
 
-def _attnames(model: type[Mirror], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(cast("models.Field[Any, Any]", model._meta.get_field(name)).attname for name in names)
+def mark_gone(
+    model: type[Mirror],
+    pks: Collection[Any],
+    *,
+    fence: int,
+    at: datetime,
+    using: str,
+    cause: str = "",
+    run_id: int | None = None,
+) -> list[Any]:
+    """Mark rows that Blesta no longer has; return those that were present and not fetched since.
+
+    `fence` was drawn before the first request that missed them left.
+    """
+    occasion = history.Occasion(at, using, cause, run_id)
+    key = _form(model).key_names
+
+    def mark() -> list[Any]:
+        rows = model._base_manager.using(using).filter(pk__in=pks, gone_at__isnull=True, fence__lte=fence)
+        found = {pk: tuple(parts) for pk, *parts in rows.order_by(*key).select_for_update().values_list("pk", *key)}
+        if found:
+            model._base_manager.using(using).filter(pk__in=found).update(gone_at=at, fence=fence)
+            _record_gone(model, found, occasion)
+        return list(found)
+
+    return attempt(mark, using=using) if pks else []
+
+
+def _record_gone(model: type[Mirror], rows: Mapping[Any, tuple[Any, ...]], occasion: history.Occasion) -> None:
+    """`rows` is primary key to the declaration's key."""
+    if history.is_kept(occasion.using):
+        gone = {"gone_at": (None, occasion.at.isoformat())}
+        history.record(model, [(key, gone) for key in rows.values()], occasion)
+    if signals.row_gone.has_listeners(model):
+        facts = {"using": occasion.using, "run_id": occasion.run_id, "cause": occasion.cause}
+        for pk in rows:
+            transaction.on_commit(partial(signals.send, signals.row_gone, model, pk=pk, **facts), using=occasion.using)
+
+
+def _announce(model: type[Mirror], events: Sequence[Stored], fetch: Fetch) -> None:
+    """Tell the listeners after commit. What was stored is on the instance; other columns are read when touched."""
+    form = _form(model)
+    pk_name = model._meta.pk.attname
+    pks: dict[tuple[Any, ...], Any] = {}
+    if form.key_names != (pk_name,):
+        expressions = (*form.key_names, pk_name)
+        found = look(model, form.key[0], {one.incoming.key[0] for one in events}, expressions, using=fetch.using)
+        pks = {row[:-1]: row[-1] for row in found}
+    bookkeeping = {"fence": fetch.fence, "fetched_at": fetch.occasion.at, "gone_at": None}
+    for one in events:
+        pk = pks.get(one.incoming.key, one.incoming.key[0])
+        values = {**one.incoming.values(), **bookkeeping, pk_name: pk}
+        carried = [field.attname for field in model._meta.concrete_fields if field.attname in values]
+        instance = model.from_db(fetch.using, carried, [values[name] for name in carried])
+        transaction.on_commit(
+            partial(
+                signals.send,
+                signals.row_stored,
+                model,
+                instance=instance,
+                pk=pk,
+                created=one.created,
+                changed=frozenset(one.changed),
+                using=fetch.using,
+                run_id=fetch.occasion.run_id,
+                cause=fetch.occasion.cause,
+            ),
+            using=fetch.using,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the store needs to know of a mirror's columns, worked out once."""
+
+    fields: Mapping[str, models.Field[Any, Any]]
+    columns: tuple[models.Field[Any, Any], ...]
+    key: tuple[models.Field[Any, Any], ...]
+    key_names: tuple[str, ...]
+    looked_at: tuple[str, ...]
+
+
+@cache
+def _form(model: type[Mirror]) -> Form:
+    fields = {f.attname: f for f in model._meta.concrete_fields}
+    key = tuple(cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in resource_of(model).key)
+    names = tuple(map(attrgetter("attname"), key))
+    columns = tuple(f for f in fields.values() if not (isinstance(f, models.AutoField) or f.generated))
+    return Form(fields, columns, key, names, (*names, *LOOKED_AT))

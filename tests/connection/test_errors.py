@@ -323,6 +323,13 @@ def test_read_raises_what_the_table_says(name: str, server: FaultyServer, connec
     assert {request.verb for request in server.requests} == {"GET"}
 
 
+@pytest.mark.parametrize("name", ["404 page", "page at 200", "page at 200 that says JSON"])
+def test_read_is_advised_about_the_url_when_a_page_answers(name: str, server: FaultyServer, connect: Connect) -> None:
+    connection = connect(server, **serve(server, VECTORS_BY_NAME[name]))
+    with pytest.raises(Misunderstood, match=r"check BLESTA's URL.*index\.php"):
+        connection.read("Things", "get", {"id": 1}, shape=Shape.ROWS)
+
+
 @pytest.mark.parametrize("name", VECTORS_BY_NAME)
 def test_write_raises_what_the_table_says_and_is_sent_once(name: str, server: FaultyServer, connect: Connect) -> None:
     vector = VECTORS_BY_NAME[name]

@@ -8,10 +8,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from django.core.management import find_commands
+from django.core.management import BaseCommand, find_commands, load_command_class
 
 import django_blesta
 from django_blesta import conf
+from django_blesta.testing.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,6 +49,37 @@ def test_commands_page_describes_every_command_of_the_package() -> None:
     described = documented(r"^## `(blesta_\w+)`$", "docs/reference/commands.md")
 
     assert set(commands) <= set(described)
+
+
+@pytest.mark.parametrize("command", sorted(find_commands(str(ROOT / "django_blesta" / "management"))))
+def test_commands_page_lists_exactly_the_options_of_a_command(command: str) -> None:
+    def own_options(of: BaseCommand) -> set[str]:
+        actions = of.create_parser("manage.py", command)._actions
+        return {name for action in actions for name in action.option_strings if name.startswith("--")}
+
+    section = re.split(rf"^## `{command}`$", text_of("docs/reference/commands.md"), flags=re.MULTILINE)[1]
+    terms = re.findall(r"^(`.*)\n: ", section.split("\n## ")[0], re.MULTILINE)
+    listed = {name for term in terms for name in re.findall(r"--[a-z-]+", term)}
+
+    assert listed == own_options(load_command_class("django_blesta", command)) - own_options(BaseCommand())
+
+
+def test_floors_name_only_modules_that_are_there() -> None:
+    rows = documented(r"^\| \d \| (.*?) \|", "docs/explanation/architecture.md")
+
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+    package = ROOT / "django_blesta"
+    assert len(rows) == 9
+    assert [name for name in named if not (package / name).is_dir() and not (package / f"{name}.py").exists()] == []
+
+
+def test_tutorials_setting_names_the_user_that_the_simulator_prints() -> None:
+    text = text_of("docs/tutorial/first-site.md")
+
+    assert f'"USER": "{Simulator(clients=1).user}"' in text
+    (port,) = set(re.findall(r"--port (\d+)", text))
+    assert f'"URL": "http://127.0.0.1:{port}/"' in text
 
 
 def test_version_is_one_when_read_from_package_and_distribution() -> None:

@@ -18,7 +18,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 import django_blesta
-from django_blesta.models import Client, Invoice, InvoiceLine, PackagePricing, Service
+from django_blesta.models import (
+    Client,
+    Invoice,
+    InvoiceLine,
+    Operation,
+    PackagePricing,
+    QuarantinedRow,
+    Service,
+    SyncRun,
+    mirrors,
+)
 from django_blesta.portal.account import account_of
 from tests import rows
 
@@ -68,6 +78,29 @@ def test_overview_says_so_when_nothing_is_owed(person: Client, browser: Browser)
     rows.invoice(person, closed_at=timezone.now(), due=Decimal(0))
 
     assert "Nothing is to be paid." in page(browser, "overview")
+
+
+def test_overview_is_as_old_as_the_open_invoice_that_is_known_least(person: Client, browser: Browser) -> None:
+    began = timezone.now() - timedelta(minutes=5)
+    doubtful = rows.invoice(person, fetched_at=began - timedelta(days=9), billed_at=began - timedelta(days=400))
+    for _ in range(8):
+        rows.invoice(person, billed_at=began, fetched_at=began)
+    rows.run(Invoice, started_at=began)
+    assert browser.get(reverse("blesta:overview")).context["as_of"] == began
+
+    QuarantinedRow.objects.create(
+        resource="django_blesta.invoice", remote_id=str(doubtful.pk), code="null", last_seen_at=timezone.now()
+    )
+    assert browser.get(reverse("blesta:overview")).context["as_of"] == doubtful.fetched_at
+
+
+def test_overview_is_as_old_as_the_run_that_found_no_other_invoice(person: Client, browser: Browser) -> None:
+    began = timezone.now() - timedelta(days=1)
+    rows.run(Invoice, started_at=began)
+    rows.invoice(person, fetched_at=timezone.now())
+    rows.service(person, fetched_at=timezone.now())
+
+    assert browser.get(reverse("blesta:overview")).context["as_of"] == began
 
 
 @pytest.mark.parametrize("name", ["overview", "services", "invoices", "payments"])
@@ -294,3 +327,24 @@ def test_lines_are_reached_only_through_the_customer(person: Client) -> None:
     assert not account.lines_of(theirs).exists()
     assert InvoiceLine.objects.exists()
     assert not Invoice.objects.filter(pk__in=account.invoices()).exists()
+
+
+def test_no_page_of_a_customers_repeats_what_the_sync_or_the_journal_wrote_down(
+    person: Client, browser: Browser
+) -> None:
+    """Those are sentences for staff, in English, and they name servers."""
+    secret = "billing.example.com cannot be reached"
+    mine = rows.contact(person)
+    Client.objects.filter(pk=person.pk).update(contact=mine)
+    invoice = rows.invoice(person)
+    for model in mirrors():
+        rows.run(model, SyncRun.State.FAILED, error=secret, notice=secret, error_kind="unreachable")
+    for number, state in enumerate(Operation.State):
+        facts = {"resource": "django_blesta.contact", "target_id": mine.pk, "client_id": person.pk}
+        Operation.objects.create(
+            token=str(number), kind="contacts.edit", state=state, reason=secret, created_at=timezone.now(), **facts
+        )
+
+    pages = [page(browser, name) for name in ("overview", "services", "invoices", "payments", "contact")]
+
+    assert [shown for shown in [*pages, page(browser, "invoice", invoice.pk)] if secret in shown] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,21 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_blesta import sync
+from django_blesta import status, sync
 from django_blesta.exceptions import BlestaError
-from django_blesta.models import Client, Company, Invoice, InvoiceLine, Operation, QuarantinedRow, SyncRun, mirrors
+from django_blesta.models import (
+    Client,
+    Company,
+    Contact,
+    Invoice,
+    InvoiceLine,
+    Lease,
+    Operation,
+    QuarantinedRow,
+    SyncRun,
+    mirrors,
+)
+from django_blesta.operations import state_of
 from django_blesta.status import Connected, Level, Snapshot, snapshot
 from tests import rows
 
@@ -32,6 +45,10 @@ def all_read(**columns: Any) -> None:
 
 def of(found: Snapshot, model: Any) -> Any:
     return next(one for one in found.resources if one.name == model._meta.label_lower)
+
+
+def hold_the_lease(until: timedelta = timedelta(minutes=5)) -> None:
+    Lease.objects.create(name="sync", holder="somebody", until=NOW() + until, since=NOW())
 
 
 def codes(found: Snapshot) -> list[str]:
@@ -56,22 +73,33 @@ def test_connection_is_never_when_nothing_ran() -> None:
     assert codes(found) == ["never"]
 
 
+# What strikes every question alike, told by one run.
+EVERYWHERE = [
+    ("Denied", Connected.DENIED, Level.BAD),
+    ("denied", Connected.DENIED, Level.BAD),
+    ("not-blesta", Connected.MISUNDERSTOOD, Level.BAD),
+    ("maintenance", Connected.MAINTENANCE, Level.WARNING),
+    ("unreachable", Connected.UNREACHABLE, Level.BAD),
+    ("blocked", Connected.BLOCKED, Level.BAD),
+    ("throttled", Connected.THROTTLED, Level.WARNING),
+    ("NotConfigured", Connected.MISCONFIGURED, Level.BAD),
+    ("redirected", Connected.MISCONFIGURED, Level.BAD),
+    ("foreign-installation", Connected.MISCONFIGURED, Level.BAD),
+]
+# What may be so of one resource alone.
+SOMEWHERE = [
+    ("failing", Connected.FAILING),
+    ("not-callable", Connected.NOT_CALLABLE),
+    ("no-such-resource", Connected.MISUNDERSTOOD),
+    ("html", Connected.MISUNDERSTOOD),
+    ("not-json", Connected.MISUNDERSTOOD),
+    ("misfit", Connected.MISUNDERSTOOD),
+    ("a kind of next year", Connected.MISUNDERSTOOD),
+]
+
+
 @pytest.mark.parametrize(
-    ("kind", "state", "level"),
-    [
-        ("Denied", Connected.DENIED, Level.BAD),
-        ("denied", Connected.DENIED, Level.BAD),
-        ("not-blesta", Connected.MISCONFIGURED, Level.BAD),
-        ("maintenance", Connected.MAINTENANCE, Level.WARNING),
-        ("unreachable", Connected.UNREACHABLE, Level.BAD),
-        ("blocked", Connected.UNREACHABLE, Level.BAD),
-        ("throttled", Connected.UNREACHABLE, Level.BAD),
-        ("NotConfigured", Connected.MISCONFIGURED, Level.BAD),
-        ("redirected", Connected.MISCONFIGURED, Level.BAD),
-        ("not-json", Connected.OK, Level.WARNING),
-        ("failing", Connected.OK, Level.WARNING),
-        ("a kind of next year", Connected.OK, Level.WARNING),
-    ],
+    ("kind", "state", "level"), [*EVERYWHERE, *((kind, Connected.OK, Level.WARNING) for kind, _state in SOMEWHERE)]
 )
 def test_connection_is_told_by_the_kind_of_the_last_error(kind: str, state: Connected, level: Level) -> None:
     all_read()
@@ -83,6 +111,55 @@ def test_connection_is_told_by_the_kind_of_the_last_error(kind: str, state: Conn
     assert found.verdict is level
     assert len(found.troubles) == 1
     assert all(trouble.sentence and trouble.advice for trouble in found.troubles)
+
+
+@pytest.mark.parametrize(("kind", "state"), [*((kind, state) for kind, state, _level in EVERYWHERE), *SOMEWHERE])
+def test_connection_is_told_by_the_first_question_when_that_got_no_answer(kind: str, state: Connected) -> None:
+    all_read()
+    rows.run(Company, State.FAILED, company_id=None, error="It failed.", error_kind=kind)
+
+    found = snapshot()
+
+    assert found.connection.state is state
+    (trouble,) = found.troubles
+    assert trouble.sentence
+    assert trouble.advice
+
+
+@pytest.mark.parametrize(("kind", "state"), SOMEWHERE)
+def test_connection_is_not_good_when_only_the_companies_were_answered(kind: str, state: Connected) -> None:
+    all_read(started_at=NOW() - timedelta(hours=2))
+    batch = uuid.uuid4()
+    rows.run(Company, batch=batch)
+    for model in (Client, Invoice):
+        rows.run(model, State.FAILED, batch=batch, error="It failed.", error_kind=kind)
+
+    found = snapshot()
+
+    assert found.connection.state is state
+    assert found.connection.error == "It failed."
+    assert codes(found) == [state.value]
+
+
+def test_connection_is_good_when_any_other_mirror_was_answered_in_the_same_sync() -> None:
+    all_read()
+    batch = uuid.uuid4()
+    for model in (Company, Contact):
+        rows.run(model, batch=batch)
+    for model in (Client, Invoice):
+        rows.run(model, State.FAILED, batch=batch, error="It failed.", error_kind="failing")
+
+    found = snapshot()
+
+    assert found.connection.state is Connected.OK
+    assert codes(found) == ["run-failed", "run-failed"]
+
+
+@pytest.mark.parametrize("kind", ["html", "not-blesta", "wrong-content-type"])
+def test_advice_is_about_the_url_when_something_else_than_blesta_answers(kind: str) -> None:
+    rows.run(Company, State.FAILED, company_id=None, error="It failed.", error_kind=kind)
+
+    assert "URL" in snapshot().troubles[0].advice
 
 
 def test_connection_is_dated_by_the_first_of_the_runs_that_say_so() -> None:
@@ -175,6 +252,7 @@ def test_resource_is_late_when_its_complete_run_is_older_than_asked_for() -> Non
 )
 def test_run_that_did_not_end_well_is_a_trouble_of_its_resource(state: str, age: timedelta, code: str) -> None:
     all_read()
+    hold_the_lease()
     rows.run(Client, state, started_at=NOW() - age, error="" if state != State.PARTIAL else "Halfway.")
 
     (trouble,) = snapshot().troubles
@@ -184,9 +262,47 @@ def test_run_that_did_not_end_well_is_a_trouble_of_its_resource(state: str, age:
 
 def test_run_under_way_is_no_trouble() -> None:
     all_read()
+    hold_the_lease()
     rows.run(Client, State.RUNNING, finished_at=None)
 
     assert snapshot().verdict is Level.GOOD
+
+
+@pytest.mark.parametrize("age", [timedelta(seconds=5), timedelta(hours=7)])
+@pytest.mark.parametrize("until", [None, timedelta(seconds=-1)])
+def test_run_that_nobody_works_on_is_a_trouble_at_once(age: timedelta, until: timedelta | None) -> None:
+    all_read()
+    if until is not None:
+        hold_the_lease(until)
+    rows.run(Client, State.RUNNING, finished_at=None, started_at=NOW() - age)
+
+    (trouble,) = snapshot().troubles
+
+    assert (trouble.level, trouble.code) == (Level.WARNING, "left-behind")
+    assert "clients" in trouble.sentence
+    assert "blesta_sync" in trouble.advice
+    assert "django_blesta.sweep" in trouble.advice
+
+
+def test_first_run_of_all_is_a_trouble_when_nobody_works_on_it() -> None:
+    rows.run(Client, State.RUNNING, finished_at=None)
+
+    assert "left-behind" in codes(snapshot())
+
+
+def test_suspect_run_is_bad_at_once_whatever_befell_another_company(settings: Any) -> None:
+    pair = {"USER": "site", "KEY": "key"}
+    settings.BLESTA = {"URL": "https://billing.example.com/", "COMPANIES": {1: pair, 2: pair}}
+    for company in (1, 2):
+        all_read(company_id=company)
+    rows.run(Client, State.SUSPECT, company_id=1, error="Half is missing.")
+    rows.run(Client, State.INTERRUPTED, company_id=2)
+
+    (trouble,) = snapshot().troubles
+
+    assert (trouble.level, trouble.code) == (Level.BAD, "suspect")
+    assert "Half is missing." in trouble.sentence
+    assert "blesta_sync" in trouble.advice
 
 
 def test_quarantined_rows_are_counted_by_resource_and_in_sum() -> None:
@@ -219,13 +335,15 @@ def test_operations_are_counted_with_unknown_first() -> None:
     assert codes(found) == ["operations-unknown"]
 
 
-def test_operation_on_its_way_is_a_trouble_only_when_it_takes_too_long() -> None:
+def test_operation_on_its_way_is_a_trouble_once_its_process_must_be_dead(settings: Any) -> None:
+    settings.BLESTA = {**settings.BLESTA, "READ_DEADLINE": 30, "WRITE_DEADLINE": 90}
     all_read()
-    made = Operation.objects.create(token="t", kind="contacts.edit", state="sending", created_at=NOW())
+    made = Operation.objects.create(token="t", kind="contacts.edit", state="sending", created_at=NOW(), sent_at=NOW())
     assert codes(snapshot()) == []
 
-    made.created_at = NOW() - timedelta(hours=1)
+    made.sent_at = NOW() - timedelta(minutes=5)
     made.save()
+    assert state_of(made) is Operation.State.UNKNOWN
     assert codes(snapshot()) == ["operations-sending"]
 
 
@@ -238,8 +356,6 @@ def test_troubles_come_worst_first() -> None:
 
 
 def test_complete_run_far_back_is_found_when_hundreds_failed_since(monkeypatch: pytest.MonkeyPatch) -> None:
-    from django_blesta import status
-
     monkeypatch.setattr(status, "LOOK_BACK", 40)
     all_read(started_at=NOW() - timedelta(hours=5))
     complete = SyncRun.objects.get(resource="django_blesta.client")
@@ -276,7 +392,8 @@ def test_snapshot_takes_as_many_queries_when_rows_and_runs_multiply() -> None:
         ("key", Connected.DENIED),
         ("maintenance", Connected.MAINTENANCE),
         ("stopped", Connected.UNREACHABLE),
-        ("failing", Connected.UNREACHABLE),
+        ("failing", Connected.FAILING),
+        ("page", Connected.MISUNDERSTOOD),
     ],
 )
 @pytest.mark.parametrize("blesta_simulator", [{"clients": 2}], indirect=True)
@@ -289,6 +406,8 @@ def test_connection_is_told_after_a_real_sync_failed_at_its_first_question(
         settings.BLESTA = {**settings.BLESTA, "KEY": "wrong"}
     elif trouble == "failing":
         blesta.fail(times=9, status=500, body="<h1>It broke</h1>")
+    elif trouble == "page":
+        blesta.fail(times=9, status=200, body="<h1>Welcome</h1>")
     elif trouble == "maintenance":
         blesta.switches.maintenance = "503"
     else:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext as _
 
-from django_blesta import conf, sync
+from django_blesta import conf, management, sync
 from django_blesta.exceptions import BlestaError
 from django_blesta.management.tables import aligned, shown
 from django_blesta.models import Mirror, QuarantinedRow, SyncRun, mirror_named
@@ -67,6 +67,7 @@ class Command(BaseCommand):
         except LookupError as error:
             raise CommandError(str(error)) from None
         bar = Bar(self)
+        management.ensure_migrated(using)
         try:
             conf.installation(using)
             if options["dry_run"]:

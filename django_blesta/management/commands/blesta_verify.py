@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext as _
 
-from django_blesta import conf
+from django_blesta import conf, management
 from django_blesta.exceptions import BlestaError
 from django_blesta.management.tables import aligned
 from django_blesta.models import Certificate, mirror_named
@@ -54,6 +54,7 @@ class Command(BaseCommand):
                 raise CommandError(_("%(child)s comes inside %(parent)s: verify that, with --detail.") % words)
         findings: list[Finding] = []
         failure = ""
+        management.ensure_migrated(using)
         try:
             conf.installation(using)
             for finding in verify(

@@ -9,12 +9,12 @@ helps to test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any
 
-from django_blesta.testing.simulator.application import Application, Recorded
+from django_blesta.testing.simulator.application import Application, Lie, Recorded
 from django_blesta.testing.simulator.clock import Clock
 from django_blesta.testing.simulator.factories import Factories
 from django_blesta.testing.simulator.faults import Fault
@@ -136,8 +136,20 @@ class Simulator(Factories):
         return self._application.faults.add(Fault(**fields))
 
     def heal(self) -> None:
-        """Forget all faults and let those who are held go on."""
+        """Forget all faults and lies, and let those who are held go on."""
         self._application.faults.clear()
+        self._application.lies.clear()
+
+    def lie(self, model: str, method: str, lie: Lie) -> None:
+        """Answer a method with what `lie(truth, arguments)` returns; `truth(arguments)` is what would be answered.
+
+        `simulator.lie("Invoices", "getList", lambda truth, sent: truth({**sent, "page": "1"}))` ignores the page.
+        """
+        self._application.lies[model, method] = lie
+
+    def meddle(self, callback: Callable[[Recorded], None] | None) -> None:
+        """Call back before each call is answered, in the thread that answers it: the moment to change the state."""
+        self._application.on_request = callback
 
     @property
     def requests(self) -> list[Recorded]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from django_blesta.testing.simulator import php
@@ -49,6 +49,10 @@ class Recorded(NamedTuple):
     arguments: dict[str, Any]
 
 
+#: Given a way to the true answer for any arguments, and the arguments that were sent: what is answered.
+Lie: TypeAlias = Callable[[Callable[[Mapping[str, Any]], Any], php.Array], Any]
+
+
 class Application:
     """The simulated installation, without a socket: `handle` takes a request and answers it."""
 
@@ -66,6 +70,8 @@ class Application:
         self.requests: list[Recorded] = []
         self.crashes: list[str] = []  # tracebacks of what the simulator itself got wrong; each answered 500
         self.peak_in_flight = 0
+        self.on_request: Callable[[Recorded], None] | None = None
+        self.lies: dict[tuple[str, str], Lie] = {}
         self.stopping = threading.Event()
         self.rows = Rows(state, switches)
         self._listings = Listings(state, clock, switches)
@@ -92,7 +98,10 @@ class Application:
                 self._in_flight -= 1
 
     def _answer(self, request: Request, target: Target, arguments: php.Array) -> Response:
-        self.requests.append(Recorded(request.verb, target.model, target.method, as_plain(arguments)))
+        recorded = Recorded(request.verb, target.model, target.method, as_plain(arguments))
+        self.requests.append(recorded)
+        if self.on_request is not None:
+            self.on_request(recorded)
         if self.switches.latency:
             self.stopping.wait(self.switches.latency)
         fault = self.faults.strike(request.verb, target.model, target.method, arguments)
@@ -150,7 +159,8 @@ class Application:
         call = Call(self.state, self.clock, self.switches, self._listings, self.rows, company_id)
         try:
             with self.state.lock:
-                value = method(call, arguments)
+                lie = self.lies.get((method.model, method.name))
+                value = lie(lambda sent: method(call, dict(sent)), arguments) if lie else method(call, arguments)
                 return Response(200, encode(value, self.switches, void=method.returns_nothing))
         except EmptyBody:
             return Response(200, b"")

@@ -5,98 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Count, Max
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from django_blesta import conf
+from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
+from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, troubles_of
+from django_blesta.status._troubles import Level, Trouble
 
-__all__ = ["Connected", "Level", "OperationCount", "ResourceStatus", "Snapshot", "Trouble", "snapshot"]
+__all__ = [
+    "Connected",
+    "ConnectionStatus",
+    "Level",
+    "OperationCount",
+    "ResourceStatus",
+    "Snapshot",
+    "Trouble",
+    "snapshot",
+]
 
 LATE_AFTER = timedelta(hours=24)
 STUCK_AFTER = timedelta(hours=6)
-SENDING_TOO_LONG = timedelta(minutes=15)
 # What a look back over the runs reads at most; a streak that is older than this is dated by its oldest run within.
 LOOK_BACK = 600
 
 _State = SyncRun.State
-
-
-class Level(IntEnum):
-    """How bad it is; the greatest of all troubles is the verdict."""
-
-    GOOD = 0
-    WARNING = 1
-    BAD = 2
-
-    @property
-    def label(self) -> str | Promise:
-        return _LEVELS[self]
-
-
-_LEVELS = {
-    Level.GOOD: gettext_lazy("All is well"),
-    Level.WARNING: gettext_lazy("Needs attention"),
-    Level.BAD: gettext_lazy("Broken"),
-}
-
-
-class Connected(StrEnum):
-    """What the last runs say about the way to Blesta."""
-
-    OK = "ok"
-    DENIED = "denied"
-    MAINTENANCE = "maintenance"
-    UNREACHABLE = "unreachable"
-    MISCONFIGURED = "misconfigured"
-    NEVER = "never"
-
-    @property
-    def label(self) -> str | Promise:
-        return _CONNECTED[self]
-
-
-_CONNECTED = {
-    Connected.OK: gettext_lazy("Connected"),
-    Connected.DENIED: gettext_lazy("Denied"),
-    Connected.MAINTENANCE: gettext_lazy("Blesta is under maintenance"),
-    Connected.UNREACHABLE: gettext_lazy("Unreachable"),
-    Connected.MISCONFIGURED: gettext_lazy("Misconfigured"),
-    Connected.NEVER: gettext_lazy("Never tried"),
-}
-
-# The kind of error on a run, to what it says about the connection; any other kind was an answer of Blesta's.
-_BY_KIND = {
-    "denied": Connected.DENIED,
-    "Denied": Connected.DENIED,
-    "not-blesta": Connected.MISCONFIGURED,
-    "maintenance": Connected.MAINTENANCE,
-    "unreachable": Connected.UNREACHABLE,
-    "blocked": Connected.UNREACHABLE,
-    "throttled": Connected.UNREACHABLE,
-    "Unavailable": Connected.UNREACHABLE,
-    "NotConfigured": Connected.MISCONFIGURED,
-    "redirected": Connected.MISCONFIGURED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionStatus:
-    """`since` is None where no run tells; `error` is the sentence of the newest run that failed so."""
-
-    state: Connected
-    since: datetime | None
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +74,6 @@ class OperationCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """`code` is stable; `resource` names the mirror that it is about, if one."""
-
-    level: Level
-    code: str
-    sentence: str
-    advice: str
-    resource: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One installation at one moment; troubles and operations come worst first."""
 
@@ -171,18 +101,20 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     problems = tuple(problem for problem in conf.problems() if problem.alias in ("", using))
     if using not in settings.DATABASES:
         troubles = tuple(_configuration(problems))
-        return Snapshot(using, now, problems, _connection(problems, []), (), (), 0, troubles)
+        return Snapshot(using, now, problems, connection_status(problems, []), (), (), 0, troubles)
     runs = _Runs(using)
     quarantined = _quarantined(using)
-    resources = tuple(_resource(model, runs, quarantined, now, late_after, using) for model in mirrors())
-    connection = _connection(problems, runs.recent)
-    operations = _operations(using)
+    left_behind = sync.left_behind(using)
+    resources = tuple(_resource(model, runs, quarantined, now, late_after, left_behind, using) for model in mirrors())
+    connection = connection_status(problems, runs.recent)
+    operations_counted = _operations(using)
     found = [
         *_configuration(problems),
-        *_about_connection(connection, now),
-        *_about_resources(resources, connection, now),
+        *troubles_of(connection, now),
+        *(_about_what_was_left_behind(resources) if left_behind else ()),
+        *_about_resources(resources, connection, now, left_behind=left_behind),
         *_about_quarantine(sum(quarantined.values())),
-        *_about_operations(operations, now, using),
+        *_about_operations(operations_counted, using),
     ]
     return Snapshot(
         using=using,
@@ -190,7 +122,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         problems=problems,
         connection=connection,
         resources=resources,
-        operations=operations,
+        operations=operations_counted,
         quarantined=sum(quarantined.values()),
         troubles=tuple(sorted(found, key=lambda trouble: -trouble.level)),
     )
@@ -269,6 +201,7 @@ def _resource(
     quarantined: Mapping[str, int],
     now: datetime,
     late_after: timedelta,
+    left_behind: bool,
     using: str,
 ) -> ResourceStatus:
     name, label = model._meta.label_lower, str(model._meta.verbose_name_plural)
@@ -278,11 +211,13 @@ def _resource(
     newest = [run for run, _complete in scopes if run is not None]
     completes = [complete.finished_at for _run, complete in scopes if complete and complete.finished_at]
     complete_at = min(completes) if completes and len(completes) == len(scopes) else None
-    telling = next((run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING)), None)
+    ended_badly = [run for run in newest if run.state not in (_State.COMPLETE, _State.RUNNING)]
+    telling = min(ended_badly, key=lambda run: run.state != _State.SUSPECT, default=None)
     shown = telling or max(newest, key=lambda run: run.pk, default=None)
     level, late = Level.GOOD, False
     if not model.resource.embedded_in:
-        stuck = shown is not None and shown.state == _State.RUNNING and now - shown.started_at > STUCK_AFTER
+        running = [run for run in newest if run.state == _State.RUNNING]
+        stuck = any(left_behind or now - run.started_at > STUCK_AFTER for run in running)
         late = complete_at is None or now - complete_at > late_after
         level = Level.WARNING if telling or stuck or late or quarantined.get(name) else Level.GOOD
     return ResourceStatus(
@@ -310,61 +245,22 @@ def _parent_label(model: type[Mirror]) -> str:
     return next((str(one._meta.verbose_name_plural) for one in mirrors() if one.__name__ == parent), parent)
 
 
-def _connection(problems: tuple[conf.Problem, ...], recent: list[SyncRun]) -> ConnectionStatus:
-    if problems:
-        return ConnectionStatus(Connected.MISCONFIGURED, None, problems[0].message)
-    told = [(run, _told_by(run)) for run in recent]
-    streak = [(run, state) for run, state in told if state is not None]
-    if not streak:
-        return ConnectionStatus(Connected.NEVER, None)
-    newest, state = streak[0]
-    since = newest.started_at
-    for run, other in streak:
-        if other is not state:
-            break
-        since = run.started_at
-    return ConnectionStatus(state, since, "" if state is Connected.OK else newest.error)
-
-
-def _told_by(run: SyncRun) -> Connected | None:
-    """None for a run that says nothing: it is under way, or was cut off on our side."""
-    if run.state in (_State.RUNNING, _State.INTERRUPTED):
-        return None
-    never_asked = run.company_id is None and run.state == _State.FAILED
-    return _BY_KIND.get(run.error_kind, Connected.UNREACHABLE if never_asked else Connected.OK)
-
-
 def _configuration(problems: tuple[conf.Problem, ...]) -> list[Trouble]:
     return [Trouble(Level.BAD, "misconfigured", problem.message, problem.hint) for problem in problems]
 
 
-def _about_connection(connection: ConnectionStatus, now: datetime) -> list[Trouble]:
-    since = timesince(connection.since, now) if connection.since else ""
-    match connection.state:
-        case Connected.NEVER:
-            sentence, advice = _("Nothing was synced yet."), _("Run “manage.py blesta_sync”.")
-            return [Trouble(Level.WARNING, "never", sentence, advice)]
-        case Connected.DENIED:
-            sentence = _("Blesta has refused the API user and key for %(time)s.") % {"time": since}
-            advice = _("Compare USER and KEY of the BLESTA setting with the API access page of Blesta’s staff area.")
-            return [Trouble(Level.BAD, "denied", sentence, advice)]
-        case Connected.MAINTENANCE:
-            sentence = _("Blesta has been under maintenance for %(time)s.") % {"time": since}
-            advice = _("The mirror goes on when Blesta does. If nobody meant this, look at Blesta’s maintenance mode.")
-            return [Trouble(Level.WARNING, "maintenance", sentence, advice)]
-        case Connected.UNREACHABLE:
-            sentence = _("Blesta has not been reachable for %(time)s.") % {"time": since}
-            advice = _("Check that this machine can open the address in BLESTA, and any firewall between the two.")
-            return [Trouble(Level.BAD, "unreachable", f"{sentence} {connection.error}".strip(), advice)]
-        case Connected.MISCONFIGURED if connection.since:
-            advice = _("Correct the BLESTA setting, then run “manage.py blesta_sync”.")
-            return [Trouble(Level.BAD, "misconfigured", connection.error, advice)]
-        case _:
-            return []
+def _about_what_was_left_behind(resources: tuple[ResourceStatus, ...]) -> list[Trouble]:
+    labels = [one.label for one in resources if one.state == _State.RUNNING]
+    sentence = _("A sync was left behind by its process: %(resources)s.") % {"resources": ", ".join(labels) or "–"}
+    advice = _(
+        "“manage.py blesta_sync” goes on where it stopped; where Celery’s beat starts the task"
+        " “django_blesta.sweep”, that does so by itself."
+    )
+    return [Trouble(Level.WARNING, "left-behind", sentence, advice)]
 
 
 def _about_resources(
-    resources: tuple[ResourceStatus, ...], connection: ConnectionStatus, now: datetime
+    resources: tuple[ResourceStatus, ...], connection: ConnectionStatus, now: datetime, *, left_behind: bool
 ) -> list[Trouble]:
     if connection.state is Connected.NEVER:
         return []
@@ -377,7 +273,8 @@ def _about_resources(
             sentence = _("More of %(resource)s vanished than is believable. %(error)s")
             facts = {"resource": one.label, "error": one.error}
             advice = _(
-                "Nothing was marked as gone. Look in Blesta whether they are there, and what the API user may see."
+                "Nothing was marked as gone. Look in Blesta whether they are there, and what the API user may see;"
+                " then run “manage.py blesta_sync” again."
             )
             found.append(Trouble(Level.BAD, "suspect", (sentence % facts).strip(), advice, one.name))
         # While nothing can be reached, one sentence about the connection says it for all.
@@ -389,7 +286,7 @@ def _about_resources(
         elif one.state == _State.INTERRUPTED:
             sentence = _("The last run over %(resource)s was interrupted.") % {"resource": one.label}
             found.append(Trouble(Level.WARNING, "interrupted", sentence, _("Run “manage.py blesta_sync”."), one.name))
-        elif one.state == _State.RUNNING and one.started_at and now - one.started_at > STUCK_AFTER:
+        elif one.state == _State.RUNNING and not left_behind and one.started_at and now - one.started_at > STUCK_AFTER:
             sentence = _("A run over %(resource)s began %(time)s ago and has not ended.")
             facts = {"resource": one.label, "time": timesince(one.started_at, now)}
             advice = _("If no process is at work on it any more, start another: “manage.py blesta_sync”.")
@@ -411,8 +308,8 @@ def _about_quarantine(count: int) -> list[Trouble]:
     return [Trouble(Level.WARNING, "quarantined", sentence % {"count": count}, advice)]
 
 
-def _about_operations(operations: tuple[OperationCount, ...], now: datetime, using: str) -> list[Trouble]:
-    counts = {operation.state: operation.count for operation in operations}
+def _about_operations(counted: tuple[OperationCount, ...], using: str) -> list[Trouble]:
+    counts = {operation.state: operation.count for operation in counted}
     found = []
     if unknown := counts[Operation.State.UNKNOWN]:
         sentence = ngettext(
@@ -422,16 +319,12 @@ def _about_operations(operations: tuple[OperationCount, ...], now: datetime, usi
         )
         advice = _("Nothing of unknown outcome is sent again. Look in Blesta before anybody repeats it.")
         found.append(Trouble(Level.WARNING, "operations-unknown", sentence % {"count": unknown}, advice))
-    if counts[Operation.State.SENDING]:
-        old = Operation.objects.using(using).filter(
-            state=Operation.State.SENDING, created_at__lt=now - SENDING_TOO_LONG
+    if counts[Operation.State.SENDING] and (stuck := operations.overdue(using=using).count()):
+        sentence = ngettext(
+            "%(count)d change has been on its way for too long.",
+            "%(count)d changes have been on their way for too long.",
+            stuck,
         )
-        if stuck := old.count():
-            sentence = ngettext(
-                "%(count)d change has been on its way for too long.",
-                "%(count)d changes have been on their way for too long.",
-                stuck,
-            )
-            advice = _("The process that sent them was probably ended. Treat them like changes of unknown outcome.")
-            found.append(Trouble(Level.WARNING, "operations-sending", sentence % {"count": stuck}, advice))
+        advice = _("The process that sent them was probably ended. Treat them like changes of unknown outcome.")
+        found.append(Trouble(Level.WARNING, "operations-sending", sentence % {"count": stuck}, advice))
     return found

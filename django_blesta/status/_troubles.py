@@ -1,0 +1,39 @@
+"""The form of one trouble, and how bad it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+
+class Level(IntEnum):
+    """How bad it is; the greatest of all troubles is the verdict."""
+
+    GOOD = 0
+    WARNING = 1
+    BAD = 2
+
+    @property
+    def label(self) -> str | Promise:
+        return _LEVELS[self]
+
+
+_LEVELS = {
+    Level.GOOD: gettext_lazy("All is well"),
+    Level.WARNING: gettext_lazy("Needs attention"),
+    Level.BAD: gettext_lazy("Broken"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`code` is stable; `resource` names the mirror that it is about, if one."""
+
+    level: Level
+    code: str
+    sentence: str
+    advice: str
+    resource: str = ""
