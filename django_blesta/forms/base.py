@@ -54,6 +54,8 @@ class OperationFormMixin:
     unavailable (nothing was done, later may work), unknown, or refused (nothing was done, and this site's staff must
     act)."""
     sentence: str | Promise = ""
+    error: BlestaError | None = None
+    """What the operation raised, for those who answer in other ways than a page."""
 
     def __init__(self, data: Any = None, *, using: str = DEFAULT_DB_ALIAS, **options: Any) -> None:
         super().__init__(data, **options)  # type: ignore[call-arg]  # of the form that it is mixed into
@@ -101,7 +103,7 @@ class OperationFormMixin:
             result = self.ask(actor=actor, token=token)
         except BlestaError as error:
             self.operation = None if isinstance(error, TokenReused) else find(token, using=self.using)
-            self.outcome, self.sentence = outcome_of(error), sentence_for(error)
+            self.error, self.outcome, self.sentence = error, outcome_of(error), sentence_for(error)
             if isinstance(error, Rejected):
                 self.show(error)
             if not isinstance(error, OutcomeUnknown | TokenReused):

@@ -119,9 +119,7 @@ class AddNumberForm(_NumberFields):
 class NumberForm(_NumberFields):
     """Change a number that is there."""
 
-    def __init__(
-        self, data: Any = None, *, number: ContactNumber, using: str = DEFAULT_DB_ALIAS, **options: Any
-    ) -> None:
+    def __init__(self, data: Any = None, *, number: ContactNumber, **options: Any) -> None:
         shown = {name: getattr(number, name) for name in ("number", "type", "location")}
         super().__init__(data, **(options | {"initial": shown | (options.get("initial") or {})}))
         self.row = number
@@ -132,9 +130,7 @@ class NumberForm(_NumberFields):
 
 
 class DeleteNumberForm(ConfirmedForm):
-    def __init__(
-        self, data: Any = None, *, number: ContactNumber, using: str = DEFAULT_DB_ALIAS, **options: Any
-    ) -> None:
+    def __init__(self, data: Any = None, *, number: ContactNumber, **options: Any) -> None:
         super().__init__(data, **options)
         self.row = number
 

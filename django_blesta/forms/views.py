@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +12,14 @@ from django.views.generic import FormView
 from django_blesta.forms.base import OperationForm
 from django_blesta.operations import outside_transactions
 
+if TYPE_CHECKING:
+    _FormView = FormView[OperationForm]
+else:  # Django's own views take no parameters at run time
+    _FormView = FormView
+
 
 @method_decorator(outside_transactions, name="dispatch")
-class OperationFormView(FormView[OperationForm]):
+class OperationFormView(_FormView):
     """`FormView` for an `OperationForm`: says what came of it with the messages framework, and redirects where it is
     done. `get_form_kwargs` adds the row that the form is about. Who may see the row is the site's to decide."""
 
