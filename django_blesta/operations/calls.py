@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Unpack
 
 from django.db import DEFAULT_DB_ALIAS
@@ -60,8 +61,7 @@ def call(
         touched=lambda case: [(type(row), row.pk) for row in refresh],
     )
     result = perform(Change(kind, arguments, about), who)
-    answer = answers[0] if answers else None
-    return Result(result.operation, repeated=result.repeated, fresh=result.fresh, answer=answer)
+    return replace(result, answer=answers[0] if answers else None)
 
 
 def _names(arguments: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Unpack
 
 from django_blesta import sync
@@ -103,7 +104,7 @@ def edit(contact: Contact, *, changes: Mapping[str, str], **who: Unpack[Who]) ->
     using = who.get("using") or contact._state.db
     row = Contact._base_manager.using(using).filter(pk=contact.pk).first() if result.fresh else None
     differs = tuple(name for name, value in changes.items() if row is not None and getattr(row, name) != value)
-    return Result(result.operation, repeated=result.repeated, fresh=result.fresh, differs=differs)
+    return replace(result, differs=differs)
 
 
 def _asked(name: str, columns: Mapping[str, str]) -> dict[str, str]:

@@ -12,11 +12,16 @@ from django.utils import timezone
 from django_blesta import sync
 from django_blesta.models import (
     Client,
+    ClientGroup,
+    Company,
+    Contact,
+    Currency,
     Invoice,
     InvoiceLine,
     Operation,
     Service,
     Transaction,
+    User,
 )
 from django_blesta.testing.simulator import Simulator
 
@@ -48,7 +53,11 @@ def shop(settings, db: None) -> Iterator[Simulator]:
         simulator.add_service(1, parent_service_id=1)
         simulator.add_transaction(1, "30", transaction_id="OLD")
         settings.BLESTA = simulator.settings() | {"REQUESTS_PER_SECOND": None}
-        sync.run(details=False)
+        for model, count in ((Company, 1), (ClientGroup, 1), (Client, 2), (Contact, 2), (User, 2)):
+            assert all(sync.refresh(model, pk) for pk in range(1, count + 1))
+        for model, count in ((Invoice, 6), (Service, 2), (Transaction, 1)):
+            assert all(sync.refresh(model, pk) for pk in range(1, count + 1))
+        sync.run([Currency])
         simulator.requests.clear()
         yield simulator
     assert simulator.crashes == []
