@@ -8,6 +8,9 @@ outside a run) and `cause`.
 `row_gone` is sent when a row was found missing in Blesta, and for children that their parent no longer has; it
 carries `pk`, `using`, `run_id` and `cause`.
 
+`operation_finished` is sent when a change asked of Blesta has ended: done, refused, or in need of a person's decision.
+Its sender is `Operation`; it carries `operation` (with its `state`) and `using`.
+
 A receiver that raises is logged with its name; it harms neither the store nor other receivers.
 """
 
@@ -23,6 +26,7 @@ logger = logging.getLogger("django_blesta.signals")
 
 row_stored = Signal()
 row_gone = Signal()
+operation_finished = Signal()
 
 
 def send(signal: Signal, sender: type[Any], **facts: Any) -> None:

@@ -10,12 +10,12 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
-from django_blesta import conf, sync
+from django_blesta import conf, operations, sync
 from django_blesta.models import mirror_named
 
 logger = logging.getLogger("django_blesta.tasks")
-SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE = (
-    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune")
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE = (
+    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile")
 )
 
 
@@ -63,8 +63,16 @@ def _aliases() -> list[str]:
     return [using for using in conf.aliases() if using in settings.DATABASES]
 
 
-def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: a whole sync of every installation, the sweeper, the pruning.
+@shared_task(name=RECONCILE, ignore_result=True)
+def reconcile(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Find out what became of changes whose outcome is open, and send what waited for Blesta."""
+    operations.reconcile(using)
+
+
+def beat_schedule(
+    *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1
+) -> dict[str, dict[str, Any]]:
+    """Entries for `app.conf.beat_schedule`: whole syncs, looks for open outcomes, the sweeper, the pruning.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -77,6 +85,13 @@ def beat_schedule(*, every_minutes: float = 60, sweep_minutes: float = 5) -> dic
         }
         for using in _aliases()
     }
+    for using in _aliases():
+        entries[f"django_blesta reconcile {using}"] = {
+            "task": RECONCILE,
+            "schedule": reconcile_minutes * 60.0,
+            "kwargs": {"using": using},
+            "options": {"expires": reconcile_minutes * 60.0},
+        }
     entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
     for using in _aliases():
         entries[f"django_blesta prune {using}"] = {"task": PRUNE, "schedule": 86_400.0, "kwargs": {"using": using}}

@@ -17,9 +17,14 @@ refuse there with a RuntimeError; under ``ATOMIC_REQUESTS`` decorate the view wi
 
 from __future__ import annotations
 
+from django_blesta.operations import clients, contacts, invoices, services, transactions, users
 from django_blesta.operations._journal import (
+    Change,
+    PartlyDone,
     Result,
     TokenReused,
+    Who,
+    correlated,
     find,
     is_token,
     new_token,
@@ -27,14 +32,41 @@ from django_blesta.operations._journal import (
     overdue,
     state_of,
 )
+from django_blesta.operations._kinds import KINDS, AlreadySo, Case, Finding, Kind, Step, define, refuse
+from django_blesta.operations._perform import perform
+from django_blesta.operations._reconcile import look_into, reconcile, settle
+from django_blesta.operations.calls import call
 
 __all__ = [
+    "KINDS",
+    "AlreadySo",
+    "Case",
+    "Change",
+    "Finding",
+    "Kind",
+    "PartlyDone",
     "Result",
+    "Step",
     "TokenReused",
+    "Who",
+    "call",
+    "clients",
+    "contacts",
+    "correlated",
+    "define",
     "find",
+    "invoices",
     "is_token",
+    "look_into",
     "new_token",
     "outside_transactions",
     "overdue",
+    "perform",
+    "reconcile",
+    "refuse",
+    "services",
+    "settle",
     "state_of",
+    "transactions",
+    "users",
 ]

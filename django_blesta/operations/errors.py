@@ -30,7 +30,7 @@ from django_blesta.exceptions import (
     Unavailable,
 )
 from django_blesta.models import Operation
-from django_blesta.operations._journal import IN_FLIGHT, TokenReused, state_of
+from django_blesta.operations._journal import IN_FLIGHT, NEEDS_HUMAN, NOT_DONE, PartlyDone, TokenReused, state_of
 
 LONGEST: Final = 300
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
@@ -57,6 +57,19 @@ UNKNOWN: Final = _(
     "look here a little later."
 )
 UNDER_WAY: Final = _("This change is already being sent. Please do not send it again; look here in a moment.")
+PARTLY: Final = _(
+    "The first part of this was done, and the rest could not be. Please do not send it again; our staff will look "
+    "into it."
+)
+IN_HANDS: Final = _(
+    "It could not be found out whether this change took effect. Please do not send it again; our staff will look into "
+    "it."
+)
+TOOK_NO_EFFECT: Final = _("This change took no effect. You may send it again.")
+QUEUED: Final = _(
+    "The billing system is under maintenance. Your change is queued and will be sent when it is back; please do not "
+    "send it again."
+)
 DENIED: Final = _("The billing system does not accept this site. Nothing was changed; our staff must look into it.")
 NOT_CONFIGURED: Final = _("The billing system is not set up on this site. Nothing was changed.")
 NOT_ALLOWED: Final = _("This site does not change anything in the billing system at the moment. Nothing was changed.")
@@ -72,12 +85,15 @@ _BY_REASON: Final[Mapping[tuple[type[BlestaError], str], Promise]] = {
     (Unavailable, "maintenance"): MAINTENANCE,
     (Unavailable, "throttled"): THROTTLED,
     (Unavailable, "blocked"): THROTTLED,
+    (Unavailable, NOT_DONE): TOOK_NO_EFFECT,
     (OutcomeUnknown, IN_FLIGHT): UNDER_WAY,
+    (OutcomeUnknown, NEEDS_HUMAN): IN_HANDS,
 }
 # The first class that fits decides.
 _BY_CLASS: Final[tuple[tuple[type[BlestaError], str, Promise], ...]] = (
     (Rejected, "rejected", REJECTED),
     (Unavailable, "unavailable", UNREACHABLE),
+    (PartlyDone, "unknown", PARTLY),
     (OutcomeUnknown, "unknown", UNKNOWN),
     (TokenReused, "refused", TOKEN_REUSED),
     (NotAllowed, "refused", NOT_ALLOWED),
@@ -106,8 +122,14 @@ def sentence_of(operation: Operation, *, using: str = DEFAULT_DB_ALIAS) -> Promi
         return SAVED
     if state in (Operation.State.SENDING, Operation.State.PENDING):
         return UNDER_WAY
-    if state is Operation.State.UNKNOWN:
+    if state is Operation.State.QUEUED:
+        return QUEUED
+    if state is Operation.State.NEEDS_HUMAN:
+        return PARTLY if operation.step else IN_HANDS
+    if state in (Operation.State.UNKNOWN, Operation.State.RECONCILING):
         return UNKNOWN
+    if operation.reason == NOT_DONE:
+        return TOOK_NO_EFFECT
     kind = next((kind for kind, _outcome, _sentence in _BY_CLASS if kind.__name__ == operation.outcome), BlestaError)
     return sentence_for(kind("", Facts(reason=operation.reason)))
 

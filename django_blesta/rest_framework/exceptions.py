@@ -30,6 +30,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler, set_rollback
 
 from django_blesta.exceptions import BlestaError, NotAllowed, NotConfigured, OutcomeUnknown, Rejected, Unavailable
+from django_blesta.forms import OperationForm
 from django_blesta.operations import TokenReused
 from django_blesta.operations.errors import INVALID, REJECTED, complaints, outcome_of, plain_field, sentence_for
 
@@ -63,6 +64,30 @@ def rejection(
             for name, listed in by_field.items()
         }
     )
+
+
+def errors_of(form: OperationForm) -> dict[str, Any]:
+    """A submitted form's errors with their codes; those of rows as one entry per row that was sent."""
+    key = api_settings.NON_FIELD_ERRORS_KEY
+    found: dict[str, Any] = _details(form.errors.as_data(), key)
+    for name, formset in form.formsets.items():
+        rows = [_details(row.errors.as_data(), key) for row in form.row_forms(name)]
+        own = [_detail(one) for one in formset.non_form_errors().as_data()]
+        if own or any(rows):
+            found[name] = {key: own} if own and not any(rows) else rows
+            if own and any(rows):
+                found[key] = [*found.get(key, []), *own]
+    return found
+
+
+def _details(errors: Mapping[str, list[Any]], key: str) -> dict[str, Any]:
+    return {
+        key if name == NON_FIELD_ERRORS else name: [_detail(one) for one in listed] for name, listed in errors.items()
+    }
+
+
+def _detail(error: Any) -> ErrorDetail:
+    return ErrorDetail(" ".join(str(message) for message in error.messages), error.code or "invalid")
 
 
 def blesta_exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

@@ -77,3 +77,15 @@ class OperationSerializer(serializers.Serializer[Operation]):
     @property
     def _using(self) -> str:
         return str(self.context.get("using", "default"))
+
+
+def flattened(data: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON as a form takes it: `{"lines": [{"amount": "1"}]}` becomes `lines-0-amount` and what a formset counts by."""
+    found: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
+            found |= {f"{name}-{number}-{key}": one for number, row in enumerate(value) for key, one in row.items()}
+            found |= {f"{name}-TOTAL_FORMS": str(len(value)), f"{name}-INITIAL_FORMS": "0"}
+        else:
+            found[str(name)] = value
+    return found

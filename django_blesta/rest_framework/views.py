@@ -10,6 +10,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from rest_framework import status
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import IsAuthenticated
@@ -18,10 +19,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_blesta.exceptions import Rejected
-from django_blesta.models import Contact
-from django_blesta.operations import contacts, find, new_token, outside_transactions
-from django_blesta.rest_framework.exceptions import blesta_exception_handler, rejection
-from django_blesta.rest_framework.serializers import ContactChanges, ContactSerializer, OperationSerializer
+from django_blesta.forms import CancelServiceForm, OperationForm, UncancelServiceForm
+from django_blesta.models import Contact, Service
+from django_blesta.operations import contacts, find, is_token, new_token, outside_transactions
+from django_blesta.rest_framework.exceptions import (
+    RejectedByBlesta,
+    blesta_exception_handler,
+    errors_of,
+    operation_url,
+    rejection,
+)
+from django_blesta.rest_framework.serializers import ContactChanges, ContactSerializer, OperationSerializer, flattened
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
@@ -87,6 +95,56 @@ class OperationView(BlestaView):
         if operation is None or operation.actor_id != request.user.pk:
             raise Http404
         return Response(OperationSerializer(operation, context={"using": self.using}).data)
+
+
+class OperationFormAPIView(BlestaView):
+    """POST to one of `django_blesta.forms`: the same shape, the same operation, the same landing of Blesta's errors.
+
+    A subclass names `form_class` and gives in `get_form_kwargs` the row that the form is about. 200 with the
+    operation where Blesta did it; 202 with its address where it is queued or its outcome is open; 400 with `errors` by
+    field, those of rows as a list; else see `rest_framework.exceptions`.
+    """
+
+    form_class: ClassVar[type[OperationForm]]
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {}
+
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        data = dict(request.data.items()) if hasattr(request.data, "items") else {}
+        in_body = data.pop("token", "")
+        self.operation_token = _token(request, in_body if isinstance(in_body, str) and is_token(in_body) else "")
+        given = flattened(data) | {"token": self.operation_token}
+        form = self.form_class(given, using=self.using, **self.get_form_kwargs())
+        if form.submit(actor=request.user):
+            return self._done(form)
+        if form.error is not None and not isinstance(form.error, Rejected):
+            raise form.error
+        raise (RejectedByBlesta if form.error else ValidationError)(errors_of(form))
+
+    def _done(self, form: OperationForm) -> Response:
+        assert form.operation is not None  # noqa: S101  (a form that was submitted well has one)
+        shown = OperationSerializer(form.operation, context={"using": self.using}).data
+        if form.outcome != "queued":
+            return Response(shown)
+        url = operation_url(form.operation.token, self.get_renderer_context())
+        return Response(shown, status.HTTP_202_ACCEPTED, headers={"Location": url} if url else {})
+
+
+class ServiceView(OperationFormAPIView):
+    """What a customer may do to a service of their own."""
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        rows = Service.objects.using(self.using).for_user(self.request.user)
+        return {"service": get_object_or_404(rows, pk=self.kwargs["pk"])}
+
+
+class CancelServiceView(ServiceView):
+    form_class = CancelServiceForm
+
+
+class UncancelServiceView(ServiceView):
+    form_class = UncancelServiceForm
 
 
 def _token(request: Request, in_body: str) -> str:

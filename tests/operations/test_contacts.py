@@ -81,7 +81,7 @@ class TestJournal:
             "token": "once",
             "kind": "contacts.edit",
             "state": "succeeded",
-            "resource": "Contact",
+            "resource": "django_blesta.contact",
             "target_id": 1,
             "client_id": 1,
         }

@@ -102,7 +102,7 @@ def test_a_write_is_a_write_of_the_table(method: Method) -> None:
 
 REPEATED = {
     ("contact_numbers", "addNumber"), ("contact_numbers", "editNumber"), ("contact_numbers", "deleteNumber"),
-    ("transaction_applied", "apply"),
+    ("transaction_applied", "apply"), ("transaction_applied", "unApply"),
 }  # fmt: skip
 
 

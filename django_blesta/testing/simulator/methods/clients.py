@@ -331,3 +331,41 @@ def edit(call: Call, client_id: int, vars: Array) -> None:
         if filled(vars.get(column)):
             changes[column] = vars[column]
     call.state.update("clients", client_id, **changes)
+
+
+_CLIENT_SETTINGS: Final = ("default_currency", "language", "inv_method", "tax_id", "receive_email_marketing")
+
+
+@method("Clients", "setClientSettings", writes=True)
+def set_client_settings(call: Call, client_id: int, vars: Array) -> None:
+    """Under the rules for customers: a company may keep the currency and the language to itself."""
+    if client_id not in call.state.tables["clients"]:
+        raise Refused({"client_id": {"exists": "Invalid client ID."}})
+    errors = _setting_errors(call, vars)
+    for name, setting in (("default_currency", "client_set_currency"), ("language", "client_set_lang")):
+        if name in vars and call.setting(setting) == "false":
+            errors.setdefault(name, {})["editable"] = f"The {name} may not be updated."
+    if errors:
+        raise Refused(errors)
+    for key in _CLIENT_SETTINGS:
+        if key in vars:
+            if call.state.get("client_settings", (client_id, key)):
+                call.state.update("client_settings", (client_id, key), value=str(vars[key]))
+            else:
+                call.state.insert("client_settings", client_id=client_id, key=key, value=str(vars[key]))
+
+
+@method("Clients", "delete", writes=True)
+def delete(call: Call, client_id: int) -> None:
+    """What belongs to the client stays and can no longer be reached through it."""
+    if client_id not in call.state.tables["clients"]:
+        raise Refused({"client_id": {"exists": "Invalid client ID."}})
+    owed = any(
+        row["status"] == "active" and row["date_closed"] is None
+        for row in call.state.where("invoices", client_id=client_id)
+    )
+    running = any(row["status"] in ("active", "suspended") for row in call.state.where("services", client_id=client_id))
+    if owed or running:
+        text = "The client may not be deleted while invoices are open or services run."
+        raise Refused({"client_id": {"deleteable": text}})
+    call.state.delete("clients", client_id)

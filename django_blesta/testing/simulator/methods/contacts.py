@@ -237,3 +237,14 @@ def delete_number(call: Call, contact_number_id: int) -> None:
     """Deleting what is not there deletes nothing and says nothing."""
     if contact_number_id in call.state.tables["contact_numbers"]:
         call.state.delete("contact_numbers", contact_number_id)
+
+
+@method("Contacts", "setPermissions", writes=True)
+def set_permissions(call: Call, contact_id: int, vars: Array) -> None:
+    """Exactly these."""
+    if contact_id not in call.state.tables["contacts"]:
+        raise refuse("contact_id", "exists", "Invalid contact ID.")
+    for row in call.state.where("contact_permissions", contact_id=contact_id):
+        call.state.delete("contact_permissions", (contact_id, row["area"]))
+    for area in php.items(vars.get("area")):
+        call.state.insert("contact_permissions", contact_id=contact_id, area=str(area))

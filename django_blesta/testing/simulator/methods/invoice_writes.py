@@ -213,3 +213,72 @@ def _taxes(call: Call, client_id: int) -> list[Row]:
         for tax in call.state.where("taxes", company_id=call.company_of(client_id), status="active")
         if tax["country"] in (None, home["country"]) and tax["state"] in (None, home["state"])
     ]
+
+
+def _existing(call: Call, invoice_id: int) -> Row:
+    invoice = call.state.get("invoices", invoice_id)
+    if invoice is None:
+        raise refuse("invoice_id", "exists", "Invalid invoice ID.")
+    return invoice
+
+
+@method("Invoices", "addDelivery", writes=True)
+def add_delivery(call: Call, invoice_id: int, vars: Array, client_id: int) -> int:
+    """Queued: cron sends it, and sets the date."""
+    _existing(call, invoice_id)
+    if vars.get("method") not in _DELIVERY_METHODS:
+        raise refuse("method", "exists", "Invalid delivery method.")
+    row = call.state.insert("invoice_delivery", invoice_id=invoice_id, method=vars["method"])
+    delivery_id: int = row["id"]
+    return delivery_id
+
+
+@method("Invoices", "deleteDraft", writes=True)
+def delete_draft(call: Call, invoice_id: int) -> None:
+    invoice = _existing(call, invoice_id)
+    if invoice["status"] != "draft":
+        raise refuse("invoice_id", "draft", "The invoice is not a draft.")
+    for line in call.state.where("invoice_lines", invoice_id=invoice_id):
+        for link in call.state.where("invoice_line_taxes", line_id=line["id"]):
+            call.state.delete("invoice_line_taxes", (line["id"], link["tax_id"]))
+        call.state.delete("invoice_lines", line["id"])
+    for item in call.state.where("invoice_delivery", invoice_id=invoice_id):
+        call.state.delete("invoice_delivery", item["id"])
+    call.state.delete("invoices", invoice_id)
+
+
+@method("Invoices", "createFromServices", writes=True)
+def create_from_services(
+    call: Call,
+    client_id: int,
+    service_ids: Array,
+    currency: str,
+    due_date: str,
+    allow_pro_rata: bool = True,
+    services_renew: bool = False,
+    service_transfers: Array | None = None,
+    term_cycles: int = 1,
+) -> int:
+    """One line per service at its price and one for a set-up fee; nothing is prorated here."""
+    lines: list[Array] = []
+    for service_id in (php.integer(value) for value in php.items(service_ids)):
+        service = call.state.get("services", service_id)
+        if service is None or service["client_id"] != client_id:
+            raise refuse("service_id", "exists", "Invalid service ID.")
+        pricing = call.state.tables["package_pricing"][service["pricing_id"]]
+        amount = pricing["price_renews"] if services_renew and pricing["price_renews"] else pricing["price"]
+        text = service["name"] or f"Service {service['id_code']}"
+        lines.append({"service_id": str(service_id), "description": text, "amount": str(amount), "qty": "1"})
+        if pricing["setup_fee"] and not services_renew:
+            fee = {"service_id": str(service_id), "description": f"{text} - Setup", "amount": str(pricing["setup_fee"])}
+            lines.append(fee)
+    return add(
+        call,
+        {
+            "client_id": str(client_id),
+            "date_billed": call.now().isoformat(),
+            "date_due": due_date,
+            "currency": currency,
+            "lines": {str(index): line for index, line in enumerate(lines)},
+        },
+    )

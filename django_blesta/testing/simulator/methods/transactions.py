@@ -170,7 +170,7 @@ def get_total_credit(call: Call, client_id: int, currency: str) -> int | float:
     return php.number(books.credit(call.state, client_id, currency))
 
 
-def _rules(call: Call) -> Rules:
+def rules(call: Call) -> Rules:
     def not_future(value: Any) -> bool:
         moment = call.date(value)
         return moment is not None and moment <= call.now()
@@ -206,7 +206,7 @@ def _rules(call: Call) -> Rules:
 @method("Transactions", "add", writes=True)
 def add(call: Call, vars: Array) -> int:
     """Records a payment; nothing guards against the same gateway number twice, and nothing is put on an invoice."""
-    check(vars, _rules(call))
+    check(vars, rules(call))
     texts = ("transaction_id", "parent_transaction_id", "reference_id", "message")
     ids = ("transaction_type_id", "account_id", "gateway_id")
     row = call.state.insert(
@@ -230,13 +230,9 @@ def apply(call: Call, transaction_id: int, vars: Array) -> None:
     row = call.state.get("transactions", transaction_id)
     if row is None:
         raise refuse("transaction_id", "exists", "Invalid transaction ID.")
-    wanted: dict[int, Decimal] = {}
-    for entry in php.items(vars.get("amounts")):
-        values: Array = entry if isinstance(entry, dict) else {}
-        invoice_id = php.integer(values.get("invoice_id"))
-        wanted[invoice_id] = wanted.get(invoice_id, _ZERO) + (_amount(values.get("amount")) or _ZERO)
+    wanted = wanted_amounts(vars)
     at = call.date(vars["date"]) if vars.get("date") else call.now()
-    errors = _application_errors(call, row, wanted)
+    errors = application_errors(call, row, wanted)
     if at is None:
         errors["date"] = {"format": "The applied date is in an invalid format."}
     if errors or at is None:
@@ -244,7 +240,17 @@ def apply(call: Call, transaction_id: int, vars: Array) -> None:
     books.apply(call.state, transaction_id, {key: amount for key, amount in wanted.items() if amount > _ZERO}, at)
 
 
-def _application_errors(call: Call, transaction: Row, wanted: dict[int, Decimal]) -> Errors:
+def wanted_amounts(values: Array) -> dict[int, Decimal]:
+    """`amounts` as invoice to amount; two entries for one invoice add up."""
+    wanted: dict[int, Decimal] = {}
+    for entry in php.items(values.get("amounts")):
+        one: Array = entry if isinstance(entry, dict) else {}
+        invoice_id = php.integer(one.get("invoice_id"))
+        wanted[invoice_id] = wanted.get(invoice_id, _ZERO) + (_amount(one.get("amount")) or _ZERO)
+    return wanted
+
+
+def application_errors(call: Call, transaction: Row, wanted: dict[int, Decimal]) -> Errors:
     invoices = {invoice_id: call.state.get("invoices", invoice_id) for invoice_id in wanted}
     known = {invoice_id: invoice for invoice_id, invoice in invoices.items() if invoice is not None}
     errors: Errors = {}

@@ -1,0 +1,33 @@
+"""A view of a site's own around one of these forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.generic import FormView
+
+from django_blesta.forms.base import OperationForm
+from django_blesta.operations import outside_transactions
+
+if TYPE_CHECKING:
+    _FormView = FormView[OperationForm]
+else:  # Django's own views take no parameters at run time
+    _FormView = FormView
+
+
+@method_decorator(outside_transactions, name="dispatch")
+class OperationFormView(_FormView):
+    """`FormView` for an `OperationForm`: says what came of it with the messages framework, and redirects where it is
+    done. `get_form_kwargs` adds the row that the form is about. Who may see the row is the site's to decide."""
+
+    actions = {"succeeded": messages.SUCCESS, "queued": messages.INFO, "unknown": messages.WARNING}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.get_form()
+        done = form.submit(actor=request.user if request.user.is_authenticated else None)
+        level = self.actions.get(form.outcome, messages.ERROR)
+        messages.add_message(request, level, str(form.sentence), fail_silently=True)
+        return self.form_valid(form) if done else self.form_invalid(form)
