@@ -139,7 +139,7 @@ def linked_users(client: Client, request: HttpRequest, site: admin.AdminSite) ->
     address = f"{site.name}:django_blesta_clientlink"
     add = ""
     if face.has_add_permission(request) and not client.is_gone:
-        add = f"{reverse(f'{address}_add')}?{urlencode({'using': DEFAULT_DB_ALIAS, 'client': client.pk})}"
+        add = f"{reverse(f'{address}_add')}?{urlencode({'using': DEFAULT_DB_ALIAS, 'client': str(client.pk)})}"
     return {
         "rows": [(link_to(link, site, str(link.user)), link) for link in found[:RELATED_ROWS]],
         "more": f"{reverse(f'{address}_changelist')}?q={client.pk}" if len(found) > RELATED_ROWS else "",
