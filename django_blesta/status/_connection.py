@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from uuid import UUID
@@ -122,8 +122,14 @@ def _said_by(run: SyncRun) -> Connected:
     return (_EVERYWHERE | _SOMEWHERE).get(run.error_kind, Connected.MISUNDERSTOOD)
 
 
+def _length(since: datetime, now: datetime) -> str:
+    if now - since < timedelta(minutes=1):
+        return _("less than a minute")
+    return timesince(since, now)
+
+
 def troubles_of(connection: ConnectionStatus, now: datetime) -> list[Trouble]:
-    since = timesince(connection.since, now) if connection.since else ""
+    since = _length(connection.since, now) if connection.since else ""
     match connection.state:
         case Connected.NEVER:
             sentence, advice = _("Nothing was synced yet."), _("Run “manage.py blesta_sync”.")

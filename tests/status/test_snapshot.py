@@ -172,6 +172,14 @@ def test_connection_is_dated_by_the_first_of_the_runs_that_say_so() -> None:
     assert snapshot().connection.since == now - timedelta(minutes=30)
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(5, "for less than a minute."), (125, "for 2\xa0minutes.")])
+def test_trouble_says_how_long_it_has_lasted(seconds: int, told: str) -> None:
+    started = NOW() - timedelta(seconds=seconds)
+    rows.run(Company, State.FAILED, company_id=None, started_at=started, error_kind="maintenance")
+
+    assert f"under maintenance {told}" in str(snapshot().troubles[0].sentence)
+
+
 def test_configuration_problem_is_bad_and_named(settings: Any) -> None:
     all_read()
     settings.BLESTA = {"URL": "https://billing.example.com/", "USER": "site"}
