@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check docs bench matrix wheel messages clean \
+.PHONY: help demo test proofs check docs bench matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -61,6 +61,9 @@ demo: $(VENV)/base.stamp ## A site on localhost with a whole simulated Blesta be
 
 test: $(VENV)/test.stamp ## The whole suite, then its database-dependent part again on every other database
 	@$(PYTHON) -m tests $(ARGS)
+
+proofs: $(VENV)/test.stamp ## The long proofs of the sync engine: kills, hostile listings, certificates
+	@$(PYTHON) -m pytest -n 2 -m proof $(ARGS)
 
 check: check-style check-types check-floors check-migrations check-site check-compiles docs wheel ## All that is checked without running a test
 	@echo "All checks passed."

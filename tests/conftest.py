@@ -30,6 +30,8 @@ _tests_by_folder: defaultdict[str, int] = defaultdict(int)
 
 # A model, a run or an operation is right only when it is right on every database that is supported.
 FLOORS_ON_EVERY_DATABASE = {"models", "sync", "operations"}
+# The long proofs of the engine: kills, hostile listings, certificates. `make proofs` runs them.
+PROOFS = {"test_gone", "test_preview", "test_resume", "test_verify", "test_walks", "test_workers"}
 
 
 def folder_of(nodeid: str) -> str:
@@ -60,7 +62,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("postgresql"):
             if not on_postgresql:
                 item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
-        elif folder_of(item.nodeid) in FLOORS_ON_EVERY_DATABASE:
+        if folder_of(item.nodeid) == "sync" and item.path.stem in PROOFS:
+            item.add_marker(pytest.mark.proof)
+        elif folder_of(item.nodeid) in FLOORS_ON_EVERY_DATABASE and not item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.every_database)
 
 

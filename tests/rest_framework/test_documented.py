@@ -68,7 +68,9 @@ def test_page_has_an_exchange_of_each_status() -> None:
 
 
 def test_page_lists_exactly_the_addresses_that_there_are() -> None:
-    listed = {re.sub(r"<\w+>", "<>", one) for one in re.findall(r"^\| `([^`]+)` \| (?:GET|PATCH) ", PAGE, re.MULTILINE)}
+    listed = {
+        re.sub(r"<\w+>", "<>", one) for one in re.findall(r"^\| `([^`]+)` \| (?:GET|PATCH|POST) ", PAGE, re.MULTILINE)
+    }
     patterns = {str(one.pattern) for one in get_resolver("django_blesta.rest_framework.urls").url_patterns}
 
     assert listed == {re.sub(r"<\w+:\w+>", "<>", pattern) for pattern in patterns}

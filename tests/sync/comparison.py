@@ -557,7 +557,9 @@ def _differences_inside(simulator: Any, only: Callable[[dict[str, Any]], bool]) 
         remote = {
             (row["id"], child[identity]): child for row in simulator.rows(name) if only(row) for child in row[inside]
         }
-        local = {(getattr(row, parent), getattr(row, ours)): row for row in model._base_manager.all()}
+        # What a row that is gone left behind stays with it.
+        rows = model._base_manager.exclude(**{f"{parent.removesuffix('_id')}__gone_at__isnull": False})
+        local = {(getattr(row, parent), getattr(row, ours)): row for row in rows}
         found += [f"{name} {inside} {key}: in one only" for key in remote.keys() ^ local.keys()]
         for key in remote.keys() & local.keys():
             for theirs, ours in columns.items():

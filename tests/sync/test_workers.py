@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -294,8 +295,8 @@ def test_helpers_are_called_and_take_part(blesta, broker, start_worker: Callable
     tasks.sync_all.apply_async(queue=broker.queue)
     assert worker.wait_for_line("sync_all", 60)
     assert worker.wait_for_line("work_on_run", 60), worker.log
-    until = time.monotonic() + 120
-    while not SyncRun.objects.exclude(state=State.RUNNING).filter(resource="django_blesta.appliedamount").exists():
+    until = time.monotonic() + 240
+    while not re.search(r"sync_all\[[^]]*\] succeeded", worker.log):
         assert time.monotonic() < until, worker.log
         time.sleep(0.1)
     assert set(SyncRun.objects.values_list("state", flat=True)) == {State.COMPLETE}, worker.log
