@@ -59,9 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     `postgresql` runs nowhere else."""
     on_postgresql = os.environ["BLESTA_TEST_DATABASE"] == "postgresql"
     for item in items:
-        if item.get_closest_marker("postgresql"):
-            if not on_postgresql:
-                item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
+        if item.get_closest_marker("postgresql") and not on_postgresql:
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
         if folder_of(item.nodeid) == "sync" and item.path.stem in PROOFS:
             item.add_marker(pytest.mark.proof)
         elif folder_of(item.nodeid) in FLOORS_ON_EVERY_DATABASE and not item.get_closest_marker("postgresql"):
