@@ -29,9 +29,20 @@ _tests_by_folder: defaultdict[str, int] = defaultdict(int)
 
 
 # A model, a run or an operation is right only when it is right on every database that is supported.
-FLOORS_ON_EVERY_DATABASE = {"models", "sync", "operations"}
+FLOORS_ON_EVERY_DATABASE = {"models", "operations"}
+# Of the sync, what speaks to the database in its own words; the rest goes through these.
+SYNC_ON_EVERY_DATABASE = {"test_plugins", "test_run", "test_store", "test_stored_values"}
 # The long proofs of the engine: kills, hostile listings, certificates. `make proofs` runs them.
-PROOFS = {"test_gone", "test_preview", "test_resume", "test_verify", "test_walks", "test_workers"}
+PROOFS = {
+    "test_gone",
+    "test_identity",
+    "test_preview",
+    "test_resume",
+    "test_verify",
+    "test_walks",
+    "test_workers",
+    "test_writers",
+}
 
 
 def folder_of(nodeid: str) -> str:
@@ -59,12 +70,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     `postgresql` runs nowhere else."""
     on_postgresql = os.environ["BLESTA_TEST_DATABASE"] == "postgresql"
     for item in items:
-        if item.get_closest_marker("postgresql") and not on_postgresql:
-            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
-        if folder_of(item.nodeid) == "sync" and item.path.stem in PROOFS:
-            item.add_marker(pytest.mark.proof)
-        elif folder_of(item.nodeid) in FLOORS_ON_EVERY_DATABASE and not item.get_closest_marker("postgresql"):
+        folder, file = folder_of(item.nodeid), item.path.stem
+        if item.get_closest_marker("postgresql"):
+            if not on_postgresql:
+                item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
+        elif folder in FLOORS_ON_EVERY_DATABASE or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE):
             item.add_marker(pytest.mark.every_database)
+        if folder == "sync" and file in PROOFS:
+            item.add_marker(pytest.mark.proof)
 
 
 @pytest.fixture
