@@ -17,6 +17,7 @@ import pytest
 from celery import Celery
 from celery import _state as celery_state
 
+from tests import emptying
 from tests.surroundings import BROKER_URLS, WHY_NOT, must_have_everything
 from tests.worker_process import Broker, WorkerProcess
 
@@ -49,6 +50,10 @@ def folder_of(nodeid: str) -> str:
     """The folder below tests/, "." for a file that stands directly in it."""
     parts = Path(nodeid.split("::", 1)[0]).parts
     return parts[1] if len(parts) > 2 else "."
+
+
+def pytest_configure() -> None:
+    emptying.install()
 
 
 def pytest_report_header() -> list[str]:
