@@ -166,10 +166,9 @@ def send_queued(using: str = DEFAULT_DB_ALIAS) -> int:
         if kind is None or target in held:
             continue
         asked = dict(operation.queued_arguments or {})
-        forgotten = {"queued_arguments": None, "sent_at": timezone.now(), "in_doubt": True}
-        if not swap(
-            operation, using, (State.QUEUED,), state=State.SENDING, attempts=operation.attempts + 1, **forgotten
-        ):
+        changes: dict[str, object] = {"sent_at": timezone.now(), "in_doubt": True, "attempts": operation.attempts + 1}
+        changes |= {} if kind.keeps_arguments else {"queued_arguments": None}
+        if not swap(operation, using, (State.QUEUED,), state=State.SENDING, **changes):
             held.add(target)
             continue
         _send(operation, kind, asked, using)

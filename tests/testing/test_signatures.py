@@ -42,6 +42,11 @@ OF_PLUGINS = [param for param in ALL if "." in param.values[0].model]
 @pytest.mark.parametrize("method", OF_PLUGINS)
 def test_a_method_of_a_plugin_is_in_the_table(method: Method) -> None:
     entry = next(one for one in resources().values() if one.class_name == method.model and one.list_method)
+    if method.writes:
+        write = entry.writes[method.name]
+        names = {name.partition("[")[0] for name in (*write.required, *write.optional)}
+        assert {argument.name for argument in method.arguments} == names
+        return
     arguments = {
         entry.list_method: entry.list_arguments,
         entry.get_method: entry.get_arguments,
