@@ -12,7 +12,8 @@ from django_blesta.connection import Shape, Unreadable, decimal_from, declare, i
 from django_blesta.models import Client, Invoice, InvoiceLine, Service
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import AlreadySo, Asked, Case, Finding, Kind, Step, define, refuse
-from django_blesta.operations._lines import Line, check_lines, line_text, lines_of
+from django_blesta.operations._lines import Line as Line
+from django_blesta.operations._lines import check_lines, line_text, lines_of
 from django_blesta.operations._perform import perform
 from django_blesta.operations._probes import id_of, newer_rows, newest_of_client, one_of, seal, seal_fits
 

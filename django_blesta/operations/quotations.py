@@ -119,6 +119,11 @@ def _invoices(case: Case) -> list[int]:
     return [pk for row in rows if (pk := identifier_from(row.get("invoice_id")) or id_of(row))]
 
 
+def _touched(case: Case) -> Any:
+    made = _invoices(case) or [case.keys.get("invoice_id")]
+    return [(Quotation, case["target_id"]), *((Invoice, pk) for pk in made)]
+
+
 _INVOICE = define(
     Kind(
         name="quotations.invoice",
@@ -133,10 +138,7 @@ _INVOICE = define(
                 probe=_is_invoiced,
             ),
         ),
-        touched=lambda case: [
-            (Quotation, case["target_id"]),
-            *((Invoice, pk) for pk in (_invoices(case) or [case.keys.get("invoice_id")])),
-        ],
+        touched=_touched,
         exclusive=True,
     )
 )

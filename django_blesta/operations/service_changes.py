@@ -225,7 +225,7 @@ def order(
     """
     if pricing is None and not options:
         raise ValueError("service_changes.order was asked to change nothing.")
-    if not isinstance(amount, Decimal) or not amount.is_finite() or amount <= ZERO:
+    if not amount.is_finite() or amount <= ZERO:
         raise ValueError("service_changes.order wants an amount of more than nothing.")
     now = timezone.now()
     line = Line(description or _description(service, pricing), amount, service=service)

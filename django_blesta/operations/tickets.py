@@ -156,7 +156,7 @@ def _is_replied(case: Case) -> Finding:
 
 
 def _by_the_same(one: Mapping[str, Any], case: Case) -> bool:
-    return identifier_from(one.get("staff_id")) == case["staff"]
+    return bool(identifier_from(one.get("staff_id")) == case["staff"])
 
 
 _ADD_REPLY = define(

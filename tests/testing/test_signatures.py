@@ -97,8 +97,10 @@ def test_the_read_methods_of_a_resource_are_there(name: str) -> None:
 
 @pytest.mark.parametrize("method", [param for param in ALL if METHODS and param.values[0].writes])
 def test_a_write_is_a_write_of_the_table(method: Method) -> None:
-    (entry,) = (
-        one for one in resources().values() if one.model == method.model and one.name in TABLE_OF and
+    if method.model == "Payments":
+        pytest.skip("Payments are no rows, so the table of resources does not have them.")
+    entry = next(
+        one for one in resources().values() if one.class_name == method.model and one.name in TABLE_OF and
         method.name in one.writes and (one.name, method.name) not in REPEATED
     )  # fmt: skip
     for required in entry.writes[method.name].required:

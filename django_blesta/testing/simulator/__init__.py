@@ -145,7 +145,7 @@ class Simulator(Factories):
         return self._application.land()
 
     def cron(self) -> Mapping[str, int]:
-        """Do what Blesta's cron would do at the clock's time, and say how much: renewals, ends, changes that are paid."""
+        """Do what Blesta's cron would do at the clock's time, and say how much of what."""
         return self._application.run_cron()
 
     def lie(self, model: str, method: str, lie: Lie) -> None:

@@ -13,7 +13,7 @@ from django_blesta.testing.simulator.state import Row
 
 
 @method("ServiceChanges", "add", writes=True)
-def add(call: Call, service_id: int, invoice_id: int, vars: Array | None = None) -> int:
+def add(call: Call, service_id: int, invoice_id: int, vars: Array) -> int:
     """`data` is what `Services.edit` will be given."""
     if service_id not in call.state.tables["services"]:
         raise refuse("service_id", "exists", "Invalid service ID.")
@@ -25,7 +25,7 @@ def add(call: Call, service_id: int, invoice_id: int, vars: Array | None = None)
         "service_changes",
         service_id=service_id,
         invoice_id=invoice_id,
-        data=(vars or {}).get("data") or {},
+        data=vars.get("data") or {},
         date_added=call.now(),
         date_status=call.now(),
     )
