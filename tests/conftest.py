@@ -83,6 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.every_database)
         if folder == "sync" and file in PROOFS:
             item.add_marker(pytest.mark.proof)
+        if folder == "faults":
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture
