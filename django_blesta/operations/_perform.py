@@ -62,7 +62,7 @@ def send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str,
         step = kind.steps[operation.step]
         sent, ids, began = False, {}, time.monotonic()
         try:
-            arguments = step.build(asked if operation.step == 0 else {}, case)
+            arguments = step.build(asked if operation.step == 0 else operation.queued_arguments or {}, case)
             connection = connection_for(using, operation.company_id)
             _write_down(operation, using, case)
             sent = True

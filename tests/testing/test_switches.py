@@ -16,6 +16,8 @@ TESTED = {
     "lists_scoped", "repeat_last_page", "empty_page", "verb_strict", "unique_emails", "password_length", "latency",
     # in other files: auth_carrier and missing_plugin (wire), maintenance and html_fatal (documented pairs)
     "auth_carrier", "missing_plugin", "maintenance", "html_fatal",
+    # and gateway and module_error (time and others)
+    "gateway", "module_error",
 }  # fmt: skip
 
 

@@ -45,6 +45,10 @@ class Switches:
     unique_emails: bool = False  # two contacts may not share an address
     password_length: int = 6
 
+    # Who stands behind Blesta
+    gateway: Literal["approves", "declines", "fails", "pending"] = "approves"
+    module_error: str | None = None  # the server's module refuses what it is asked, under this key of its own
+
     # Health
     maintenance: Literal["off", "503", "500"] = "off"
     html_fatal: Literal["off", "500", "200", "empty"] = "off"  # status of the HTML page; "empty": 500 without a body
