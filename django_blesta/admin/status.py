@@ -18,7 +18,7 @@ from django_blesta import status
 from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
-from django_blesta.models import Operation, QuarantinedRow, Status, SyncRun, mirror_named
+from django_blesta.models import ClientLink, Operation, QuarantinedRow, SchemaDrift, Status, SyncRun, mirror_named
 
 RUNS_SHOWN = 12
 
@@ -90,6 +90,10 @@ def _nowhere(*rows: Any) -> str:
 def _where(trouble: status.Trouble, link: Link) -> str:
     """Where the rows are that a trouble speaks of."""
     match trouble.code:
+        case "schema-drift":
+            return link(SchemaDrift, f"resource={trouble.resource}")
+        case "links-doubted":
+            return link(ClientLink)
         case "quarantined":
             return link(QuarantinedRow)
         case "operations-unknown":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,16 +21,19 @@ from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, troubles_of
+from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
 from django_blesta.status._troubles import Level, Trouble
 
 __all__ = [
     "Connected",
     "ConnectionStatus",
+    "Drift",
     "Level",
     "OperationCount",
     "ResourceStatus",
     "Snapshot",
     "Trouble",
+    "drift_of",
     "snapshot",
 ]
 
@@ -45,8 +49,10 @@ _State = SyncRun.State
 class ResourceStatus:
     """One mirror. The figures of the last run are those of all companies' last runs together.
 
-    `complete_at` is the end of the last complete run, of the company that is furthest behind; `arrives_with` is the
-    label of the mirror whose rows bring these, which then have no runs of their own.
+    `orphans` are rows that name a parent which is not here, counted at the end of the last complete run; `drift` is the
+    number of things that Blesta's rows have otherwise than declared. `complete_at` is the end of the last complete run,
+    of the company that is furthest behind; `arrives_with` is the label of the mirror whose rows bring these, which then
+    have no runs of their own.
     """
 
     name: str
@@ -62,6 +68,8 @@ class ResourceStatus:
     changed: int
     quarantined: int
     error: str
+    orphans: int = 0
+    drift: int = 0
     late: bool = False
     arrives_with: str = ""
     level: Level = Level.GOOD
@@ -86,6 +94,7 @@ class Snapshot:
     operations: tuple[OperationCount, ...]
     quarantined: int
     troubles: tuple[Trouble, ...]
+    drift: tuple[Drift, ...] = ()
 
     @property
     def verdict(self) -> Level:
@@ -106,7 +115,9 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     runs = _Runs(using)
     quarantined = _quarantined(using)
     left_behind = sync.left_behind(using)
-    resources = tuple(_resource(model, runs, quarantined, now, late_after, left_behind, using) for model in mirrors())
+    drifted = drift_of(using)
+    told = _Told(quarantined, orphans(runs.counted), Counter(one.resource for one in drifted))
+    resources = tuple(_resource(model, runs, told, now, late_after, left_behind, using) for model in mirrors())
     connection = connection_status(problems, runs.recent)
     operations_counted = _operations(using)
     found = [
@@ -116,6 +127,8 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *_about_resources(resources, connection, now, left_behind=left_behind),
         *_about_quarantine(sum(quarantined.values())),
         *_about_operations(operations_counted, using),
+        *about_drift(drifted),
+        *about_links(using),
     ]
     return Snapshot(
         using=using,
@@ -126,10 +139,20 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
         troubles=tuple(sorted(found, key=lambda trouble: -trouble.level)),
+        drift=drifted,
     )
 
 
 _Scope: TypeAlias = tuple[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Figures by the name of the mirror that were counted for all of them at once."""
+
+    quarantined: Mapping[str, int]
+    orphans: Mapping[str, int]
+    drift: Mapping[str, int]
 
 
 class _Runs:
@@ -158,6 +181,12 @@ class _Runs:
             newest = runs.values("resource", "company_id").annotate(newest=Max("pk")).values("newest")
             for run in self._runs.filter(pk__in=list(newest.values_list("newest", flat=True))):
                 found.setdefault((run.resource, run.company_id), run)
+
+    @property
+    def counted(self) -> list[SyncRun]:
+        """The runs whose counts of the mirror's rows stand: the newest complete one of each company that counts."""
+        labels = [model._meta.label_lower for model in mirrors() if not model.resource.embedded_in]
+        return [complete for label in labels for _run, complete in self.of(label) if complete is not None]
 
     def of(self, name: str) -> list[tuple[SyncRun | None, SyncRun | None]]:
         """(newest, newest complete) for each company that counts: a company that left the setting does not."""
@@ -199,7 +228,7 @@ def _operations(using: str) -> tuple[OperationCount, ...]:
 def _resource(
     model: type[Mirror],
     runs: _Runs,
-    quarantined: Mapping[str, int],
+    told: _Told,
     now: datetime,
     late_after: timedelta,
     left_behind: bool,
@@ -221,7 +250,7 @@ def _resource(
         stuck = any(left_behind or now - run.started_at > STUCK_AFTER for run in running)
         absent = bool(newest) and all(run.state == _State.ABSENT for run in newest)
         late = not absent and (complete_at is None or now - complete_at > late_after)
-        level = Level.WARNING if telling or stuck or late or quarantined.get(name) else Level.GOOD
+        level = Level.WARNING if telling or stuck or late or told.quarantined.get(name) else Level.GOOD
     return ResourceStatus(
         name=name,
         label=label,
@@ -234,7 +263,9 @@ def _resource(
         started_at=shown.started_at if shown else None,
         created=sum(run.created for run in newest),
         changed=sum(run.changed for run in newest),
-        quarantined=quarantined.get(name, 0),
+        quarantined=told.quarantined.get(name, 0),
+        orphans=told.orphans.get(name, 0),
+        drift=told.drift.get(name, 0),
         error=(telling.error or telling.notice) if telling else "",
         late=late,
         arrives_with=_parent_label(model),
