@@ -143,6 +143,8 @@ class Client(Mirror):
             "Clients.edit": "client_id",
             "Clients.delete": "client_id",
         },
+        # Blesta joins the primary contact into the client's row, and both are changed by either's edit.
+        related=("contact",),
     )
 
     class Meta:
@@ -227,6 +229,7 @@ class Contact(Mirror):
         parent="client",
         company="client",
         events={"Contacts.add": "contact_id", "Contacts.edit": "contact_id", "Contacts.delete": "contact_id"},
+        related=("client",),
     )
 
     class Meta:

@@ -92,6 +92,7 @@ class Invoice(Mirror):
             "Invoices.setClosed": "invoice_id",
             "Invoices.createFromServices": "invoice_id",
         },
+        hot=("open",),
     )
 
     objects: ClassVar[Any] = InvoiceQuerySet.as_manager()

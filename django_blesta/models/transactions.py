@@ -104,6 +104,7 @@ class Transaction(Mirror):
         get=Call("get", key="transaction_id"),
         company="client",
         events={"Transactions.add": "transaction_id", "Transactions.edit": "transaction_id"},
+        related=("applied", "applied.invoice"),
     )
 
     objects: ClassVar[Any] = TransactionQuerySet.as_manager()

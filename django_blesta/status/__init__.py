@@ -20,11 +20,16 @@ from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, troubles_of
+from django_blesta.status._hints import EventCount, FeedStatus, FreshnessStatus, HintStatus, about_hints, hint_status
 from django_blesta.status._troubles import Level, Trouble
 
 __all__ = [
     "Connected",
     "ConnectionStatus",
+    "EventCount",
+    "FeedStatus",
+    "FreshnessStatus",
+    "HintStatus",
     "Level",
     "OperationCount",
     "ResourceStatus",
@@ -86,6 +91,7 @@ class Snapshot:
     operations: tuple[OperationCount, ...]
     quarantined: int
     troubles: tuple[Trouble, ...]
+    hints: HintStatus = HintStatus()
 
     @property
     def verdict(self) -> Level:
@@ -109,6 +115,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     resources = tuple(_resource(model, runs, quarantined, now, late_after, left_behind, using) for model in mirrors())
     connection = connection_status(problems, runs.recent)
     operations_counted = _operations(using)
+    hints = hint_status(using, now)
     found = [
         *_configuration(problems),
         *troubles_of(connection, now),
@@ -116,6 +123,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *_about_resources(resources, connection, now, left_behind=left_behind),
         *_about_quarantine(sum(quarantined.values())),
         *_about_operations(operations_counted, using),
+        *about_hints(hints, now),
     ]
     return Snapshot(
         using=using,
@@ -126,6 +134,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
         troubles=tuple(sorted(found, key=lambda trouble: -trouble.level)),
+        hints=hints,
     )
 
 

@@ -14,6 +14,7 @@ from django_blesta.testing.simulator.methods import (
     currencies,
     invoice_writes,
     invoices,
+    logs,
     modules,
     options,
     packages,
@@ -27,6 +28,7 @@ from django_blesta.testing.simulator.methods import (
     transaction_writes,
     transactions,
     users,
+    webhook_writes,
 )
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "currencies",
     "invoice_writes",
     "invoices",
+    "logs",
     "modules",
     "options",
     "packages",
@@ -54,4 +57,5 @@ __all__ = [
     "transaction_writes",
     "transactions",
     "users",
+    "webhook_writes",
 ]
