@@ -22,12 +22,17 @@ from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, troubles_of
 from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
+from django_blesta.status._hints import EventCount, FeedStatus, FreshnessStatus, HintStatus, about_hints, hint_status
 from django_blesta.status._troubles import Level, Trouble
 
 __all__ = [
     "Connected",
     "ConnectionStatus",
     "Drift",
+    "EventCount",
+    "FeedStatus",
+    "FreshnessStatus",
+    "HintStatus",
     "Level",
     "OperationCount",
     "ResourceStatus",
@@ -95,6 +100,7 @@ class Snapshot:
     quarantined: int
     troubles: tuple[Trouble, ...]
     drift: tuple[Drift, ...] = ()
+    hints: HintStatus = HintStatus()
 
     @property
     def verdict(self) -> Level:
@@ -120,6 +126,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     resources = tuple(_resource(model, runs, told, now, late_after, left_behind, using) for model in mirrors())
     connection = connection_status(problems, runs.recent)
     operations_counted = _operations(using)
+    hints = hint_status(using, now)
     found = [
         *_configuration(problems),
         *troubles_of(connection, now),
@@ -129,6 +136,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *_about_operations(operations_counted, using),
         *about_drift(drifted),
         *about_links(using),
+        *about_hints(hints, now),
     ]
     return Snapshot(
         using=using,
@@ -140,6 +148,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         quarantined=sum(quarantined.values()),
         troubles=tuple(sorted(found, key=lambda trouble: -trouble.level)),
         drift=drifted,
+        hints=hints,
     )
 
 

@@ -143,7 +143,7 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
     found = SyncRun.objects.using(using).filter(pk=run_id, state=SyncRun.State.RUNNING).first()
     if found is None:
         return
-    for scope in _scopes_for(using, found.company_id):
+    for scope in scopes_for(using, found.company_id):
         if scope.company_id == found.company_id:
             work_on(found, scope)
 
@@ -173,7 +173,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
     a run that has been completed meanwhile is fetched again: that run knows better, even of rows that it did not see.
     """
     held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
-    for scope in _scopes_for(using, held):
+    for scope in scopes_for(using, held):
         while True:
             fence, before = begin_refresh(model, pk, using=using), timezone.now()
             row = get_row(model, pk, scope)
@@ -184,7 +184,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
             quarantine(model, mapped.unfit, at=before, using=using)
             if not mapped.incoming:
                 break
-            if _store_unless_overtaken(model, scope, mapped, fence, before, cause):
+            if store_unless_overtaken(model, scope, mapped, fence, before, cause):
                 return True
     return False
 
@@ -193,7 +193,7 @@ class _Overtaken(Exception):
     """A run that began after the fetch has been completed."""
 
 
-def _store_unless_overtaken(
+def store_unless_overtaken(
     model: type[Mirror], scope: Scope, mapped: Mapped, fence: int, before: datetime, cause: str
 ) -> bool:
     using = scope.using
@@ -208,7 +208,7 @@ def _store_unless_overtaken(
     return False
 
 
-def _scopes_for(using: str, company_id: int | None) -> list[Scope]:
+def scopes_for(using: str, company_id: int | None) -> list[Scope]:
     """The companies under which to look for a row, without asking Blesta for what the mirror already knows."""
     named = [company for company in conf.installation(using).companies if company is not None]
     known = named or list(Company.objects.using(using).values_list("pk", flat=True))

@@ -48,6 +48,13 @@ class Switches:
     # Who stands behind Blesta
     gateway: Literal["approves", "declines", "fails", "pending"] = "approves"
     module_error: str | None = None  # the server's module refuses what it is asked, under this key of its own
+    # Webhooks
+    webhook_loss: float = 0.0  # which part of all deliveries never arrives, 0 to 1
+    webhook_loss_shows: Literal["yes", "no"] = "yes"  # whether Blesta's own log knows of it
+    webhook_duplicates: float = 0.0  # which part arrives twice
+    webhook_order: Literal["kept", "shuffled"] = "kept"
+    webhook_delay: float = 0.0  # seconds on the way; 0 and a kept order: inside the call, as Blesta does it
+    webhook_timing: Literal["late", "early"] = "late"  # "early": told before what it tells of is there
 
     # Health
     maintenance: Literal["off", "503", "500"] = "off"

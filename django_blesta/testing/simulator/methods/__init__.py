@@ -15,6 +15,7 @@ from django_blesta.testing.simulator.methods import (
     invoice_moves,
     invoice_writes,
     invoices,
+    logs,
     modules,
     options,
     packages,
@@ -33,6 +34,7 @@ from django_blesta.testing.simulator.methods import (
     transaction_writes,
     transactions,
     users,
+    webhook_writes,
 )
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "invoice_moves",
     "invoice_writes",
     "invoices",
+    "logs",
     "modules",
     "options",
     "packages",
@@ -66,4 +69,5 @@ __all__ = [
     "transaction_writes",
     "transactions",
     "users",
+    "webhook_writes",
 ]
