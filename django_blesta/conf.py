@@ -182,6 +182,10 @@ class Installation:
     single_rows_per_minute: int | None = None
     #: None keeps the history of changes for ever, 0 keeps none.
     history_days: int | None = 90
+    #: One of so many successful reads of a kind is kept in the ledger of calls; writes and failures always are.
+    call_sample: int = 20
+    #: None keeps the ledger of calls for ever.
+    call_days: int | None = 14
     admin_url: str = ""
     client_url: str = ""
 
@@ -467,6 +471,8 @@ _OPTIONS: Mapping[str, _Kind] = {
     "loss_limit_share": _number(0, 1),
     "single_rows_per_minute": _optional(_whole(1, 1_000_000)),
     "history_days": _optional(_whole(0, 36_500)),
+    "call_sample": _whole(1, 1_000_000),
+    "call_days": _optional(_whole(1, 36_500)),
     "admin_url": _ADDRESS,
     "client_url": _ADDRESS,
 }

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_blesta import conf
 from django_blesta.conf import Installation
-from django_blesta.connection._call import Call, CallRecord, observe
+from django_blesta.connection._call import Call, CallRecord, observe, watch
 from django_blesta.connection._callable import METHOD, MODEL, Shape, Signature, declarations, declare, declared
 from django_blesta.connection._errors import printable
 from django_blesta.connection._pace import Clock
@@ -52,6 +52,7 @@ __all__ = [
     "observe",
     "rounded_from",
     "text_from",
+    "watch",
 ]
 
 _CLOCK = Clock()

@@ -14,6 +14,7 @@ from django_blesta.models.base import (
     mirror_named,
     mirrors,
 )
+from django_blesta.models.calls import CallTally, LoggedCall
 from django_blesta.models.clients import (
     Client,
     ClientGroup,
@@ -40,6 +41,7 @@ from django_blesta.models.packages import (
     PackageOptionOffer,
     PackagePricing,
 )
+from django_blesta.models.presence import Census, Heartbeat, Vital
 from django_blesta.models.quotations import Quotation, QuotationLine
 from django_blesta.models.recurring import RecurringInvoice, RecurringInvoiceLine
 from django_blesta.models.runs import (
@@ -65,7 +67,9 @@ __all__ = [
     "AllowedMapField",
     "AppliedAmount",
     "BankAccount",
+    "CallTally",
     "CardAccount",
+    "Census",
     "Certificate",
     "Change",
     "Client",
@@ -84,12 +88,14 @@ __all__ = [
     "DomainTld",
     "FenceCounter",
     "Gateway",
+    "Heartbeat",
     "IdentityMark",
     "Invoice",
     "InvoiceDelivery",
     "InvoiceLine",
     "InvoiceTax",
     "Lease",
+    "LoggedCall",
     "Mirror",
     "MirrorForeignKey",
     "MirrorQuerySet",
@@ -130,6 +136,7 @@ __all__ = [
     "TransactionType",
     "TranslationsField",
     "User",
+    "Vital",
     "Webhook",
     "mirror_named",
     "mirrors",

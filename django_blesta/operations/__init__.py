@@ -17,6 +17,7 @@ refuse there with a RuntimeError; under ``ATOMIC_REQUESTS`` decorate the view wi
 
 from __future__ import annotations
 
+from django_blesta.correlation import correlated
 from django_blesta.operations import clients, contacts, invoices, services, transactions, users
 from django_blesta.operations._journal import (
     Change,
@@ -24,7 +25,6 @@ from django_blesta.operations._journal import (
     Result,
     TokenReused,
     Who,
-    correlated,
     find,
     is_token,
     new_token,

@@ -49,6 +49,7 @@ class Switches:
     maintenance: Literal["off", "503", "500"] = "off"
     html_fatal: Literal["off", "500", "200", "empty"] = "off"  # status of the HTML page; "empty": 500 without a body
     latency: float = 0.0  # seconds before every answer
+    cron_minutes_ago: int | None = 1  # when the cron last ran; null: never
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
