@@ -27,7 +27,7 @@ from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 from django_blesta.sync.surroundings import look_around
 
-__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "look_around", "prune", "refresh", "run"]
+__all__ = ["AlreadyRunning", "Progress", "is_at_work", "join", "left_behind", "look_around", "prune", "refresh", "run"]
 
 
 def run(
@@ -137,6 +137,11 @@ def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
     """Whether a sync has ended without saying so: its lease has run out, or a run stands there that nobody has."""
     running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
     return (running and not is_leased(using)) or was_abandoned(using)
+
+
+def is_at_work(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether somebody holds the lease on the sync just now."""
+    return is_leased(using)
 
 
 def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
