@@ -16,3 +16,4 @@ class DjangoBlestaConfig(AppConfig):
     def ready(self) -> None:
         if module_has_submodule(import_module("django_blesta"), "checks"):
             import_module("django_blesta.checks")  # registers itself
+        import_module("django_blesta.ledger").install()

@@ -217,6 +217,10 @@ class Installation:
     webhook_allow_get: bool = False
     #: Of the key that signs the deliveries of the Event Stream plugin.
     webhook_public_key: str = ""
+    #: One of so many successful reads of a kind is kept in the ledger of calls; writes and failures always are.
+    call_sample: int = 20
+    #: None keeps the ledger of calls for ever.
+    call_days: int | None = 14
     admin_url: str = ""
     client_url: str = ""
 
@@ -470,6 +474,8 @@ _OPTIONS: Mapping[str, Kind] = {
     "webhook_max_bytes": whole(1024, 16 * 1024**2),
     "webhook_allow_get": FLAG,
     "webhook_public_key": Kind("a public key, PEM", lambda given: given if isinstance(given, str) else WRONG),
+    "call_sample": whole(1, 1_000_000),
+    "call_days": optional(whole(1, 36_500)),
     "admin_url": ADDRESS,
     "client_url": ADDRESS,
 }

@@ -7,19 +7,22 @@ import uuid
 from typing import Any
 
 from celery import Task, shared_task
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
-from django_blesta import conf, operations, sync
+from django_blesta import ledger, operations, presence, sync
 from django_blesta.exceptions import BlestaError
 from django_blesta.models import mirror_named
+from django_blesta.presence import PERIOD
 from django_blesta.sync import hints, hot
 from django_blesta.sync.feeds import poll as poll_feeds
 from django_blesta.sync.plan import scopes
+from django_blesta.workers import TICK, take_tick
+from django_blesta.workers import aliases as _aliases
 
 logger = logging.getLogger("django_blesta.tasks")
-SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE, POLL = (
-    f"django_blesta.{name}" for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile", "poll")
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE, POLL, LOOK_AROUND = (
+    f"django_blesta.{name}"
+    for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile", "poll", "look_around")
 )
 
 
@@ -84,9 +87,16 @@ def sweep() -> None:
             logger.warning("Installation %s could not be looked at: %s", using, type(error).__name__)
 
 
-def _aliases() -> list[str]:
-    """Installations that have a database; one without is an error of the system checks."""
-    return [using for using in conf.aliases() if using in settings.DATABASES]
+@shared_task(name=TICK, bind=True, ignore_result=True)
+def tick(self: Task[..., None]) -> None:
+    """Write down that tasks are taken: the status page misses it when no worker listens any more."""
+    take_tick(str(self.request.hostname or ""))
+
+
+@shared_task(name=LOOK_AROUND, ignore_result=True)
+def look_around(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Count the mirror's rows, and ask Blesta for its version and when its cron last ran."""
+    sync.look_around(using)
 
 
 @shared_task(name=RECONCILE, ignore_result=True)
@@ -99,7 +109,7 @@ def beat_schedule(
     *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1, poll_minutes: float = 1
 ) -> dict[str, dict[str, Any]]:
     """Entries for `app.conf.beat_schedule`: whole syncs, polls of change logs, looks for open outcomes, the sweeper,
-    the pruning.
+    the tick, the pruning.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -126,13 +136,24 @@ def beat_schedule(
             "options": {"expires": poll_minutes * 60.0},
         }
     entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
+    # A tick that nobody took in time says so by being missed; it need not be taken later.
+    entries["django_blesta tick"] = {"task": TICK, "schedule": float(PERIOD), "options": {"expires": float(PERIOD)}}
     for using in _aliases():
+        entries[f"django_blesta look around {using}"] = {
+            "task": LOOK_AROUND,
+            "schedule": 900.0,
+            "kwargs": {"using": using},
+            "options": {"expires": 900.0},
+        }
         entries[f"django_blesta prune {using}"] = {"task": PRUNE, "schedule": 86_400.0, "kwargs": {"using": using}}
     return entries
 
 
 @shared_task(name=PRUNE, ignore_result=True)
 def prune(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Forget changes and runs that are older than HISTORY_DAYS, and deliveries and hints of a week ago."""
+    """Forget changes and runs that are older than HISTORY_DAYS, calls older than CALL_DAYS, and deliveries and hints
+    of a week ago."""
     sync.prune(using)
     hints.prune(using)
+    ledger.prune(using)
+    presence.prune(using)

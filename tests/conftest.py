@@ -87,6 +87,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_to_write_down() -> Iterator[None]:
+    """Calls that a test without a database made are not written down in the next test's."""
+    from django_blesta import ledger
+
+    ledger.forget()
+    yield
+    ledger.forget()
+
+
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """A queue of the test's own on the broker that its mark names; only what is ours is removed afterwards."""

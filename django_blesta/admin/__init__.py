@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_blesta.admin import (
     accounts,
     agreements,
+    calls,
     clients,
     companies,
     invoices,
@@ -27,6 +28,7 @@ __all__ = [
     "Related",
     "accounts",
     "agreements",
+    "calls",
     "clients",
     "companies",
     "invoices",

@@ -12,6 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_blesta.admin._ledger import calls_link
 from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to, may_see
 from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SchemaDrift, SyncRun, mirrors
 
@@ -88,6 +89,7 @@ class SyncRunAdmin(JournalAdmin):
                     ("state_word", "started_at", "finished_at", "duration"),
                     ("error", "error_kind"),
                     "notice",
+                    "calls",
                 )
             },
         ),
@@ -110,6 +112,10 @@ class SyncRunAdmin(JournalAdmin):
             {"classes": ("collapse",), "fields": ("batch", "fence", ("order", "page_size", "walk", "highest_id"))},
         ),
     )
+
+    @admin.display(description=_("calls to Blesta"))
+    def calls(self, obj: SyncRun) -> str | None:
+        return calls_link(self.admin_site, getattr(obj, "shown_to", None), run_id=obj.pk)
 
     @admin.display(description=_("took"))
     def duration(self, obj: SyncRun) -> str | None:
@@ -201,6 +207,7 @@ class OperationAdmin(JournalAdmin):
                     ("outcome", "reason"),
                     "errors",
                     "result_ids",
+                    ("calls", "correlation_id"),
                 )
             },
         ),
@@ -209,6 +216,10 @@ class OperationAdmin(JournalAdmin):
             {"classes": ("collapse",), "fields": ("token", "argument_names", "probe_keys", "request_digest")},
         ),
     )
+
+    @admin.display(description=_("calls to Blesta"))
+    def calls(self, obj: Operation) -> str | None:
+        return calls_link(self.admin_site, getattr(obj, "shown_to", None), operation_id=obj.pk)
 
     @admin.display(description=_("target"))
     def target_link(self, obj: Operation) -> str | None:

@@ -21,6 +21,7 @@ from django_blesta.admin.links import installations
 from django_blesta.models import ClientLink, Operation, QuarantinedRow, SchemaDrift, Status, SyncRun, mirror_named
 
 RUNS_SHOWN = 12
+_State = Operation.State
 
 
 @admin.register(Status)
@@ -76,8 +77,9 @@ class StatusAdmin(ReadOnlyAdmin):
 
 
 def _shown(operations: status.OperationCount) -> bool:
-    """Only what is queued waits, and most sites queue nothing."""
-    return bool(operations.count) or operations.state != Operation.State.PENDING
+    """Most sites queue nothing, and have no outcome that a person must judge."""
+    seldom = {_State.PENDING, _State.QUEUED, _State.RECONCILING, _State.NEEDS_HUMAN}
+    return bool(operations.count) or operations.state not in seldom
 
 
 Link = Callable[..., str]

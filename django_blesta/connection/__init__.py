@@ -15,9 +15,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_blesta import conf
 from django_blesta.conf import Installation
-from django_blesta.connection._call import Call, CallRecord, observe
+from django_blesta.connection._call import Call, CallRecord, observe, watch
 from django_blesta.connection._callable import METHOD, MODEL, Shape, Signature, declarations, declare, declared
 from django_blesta.connection._errors import printable
+from django_blesta.connection._knock import Knock, knock
 from django_blesta.connection._pace import Clock
 from django_blesta.connection._values import (
     Unreadable,
@@ -36,6 +37,7 @@ __all__ = [
     "CallRecord",
     "Clock",
     "Connection",
+    "Knock",
     "Shape",
     "Signature",
     "Unreadable",
@@ -49,9 +51,11 @@ __all__ = [
     "flag_from",
     "identifier_from",
     "integer_from",
+    "knock",
     "observe",
     "rounded_from",
     "text_from",
+    "watch",
 ]
 
 _CLOCK = Clock()

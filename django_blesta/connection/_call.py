@@ -23,8 +23,9 @@ logger = logging.getLogger("django_blesta.connection")
 class CallRecord:
     """One finished call, from its first try to its last.
 
-    ``outcome`` is "ok" or the name of the class that was raised; ``names`` are the arguments' names, and their values
-    are nowhere; ``salvaged`` says that PHP warnings stood before the JSON.
+    ``outcome`` is "ok" or the name of the class that was raised, ``reason`` its word and ``codes`` the fields and rules
+    of a refusal; ``names`` are the arguments' names, and their values are nowhere; ``salvaged`` says that PHP warnings
+    stood before the JSON.
     """
 
     model: str
@@ -39,6 +40,8 @@ class CallRecord:
     company_id: int | None
     names: tuple[str, ...] = ()
     salvaged: bool = False
+    reason: str = ""
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 _observers: list[Callable[[CallRecord], None]] = []
@@ -52,6 +55,12 @@ def observe(callback: Callable[[CallRecord], None]) -> Iterator[None]:
         yield
     finally:
         _observers.remove(callback)
+
+
+def watch(callback: Callable[[CallRecord], None]) -> None:
+    """`observe` for as long as the process lives; asking twice is asking once."""
+    if callback not in _observers:
+        _observers.append(callback)
 
 
 class Call:
@@ -206,6 +215,8 @@ class Call:
             company_id=self.company_id,
             names=self.names,
             salvaged=verdict.salvaged,
+            reason="" if error is None else error.reason,
+            codes=() if error is None else tuple((one.field, one.code) for one in error.errors),
         )
         level = logging.DEBUG if error is None or isinstance(error, Rejected) else logging.WARNING
         if verdict.salvaged:

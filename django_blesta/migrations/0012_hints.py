@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_blesta', '0010_operations'),
+        ('django_blesta', '0011_schema_drift'),
     ]
 
     operations = [

@@ -14,6 +14,7 @@ from django_blesta.models.base import (
     mirror_named,
     mirrors,
 )
+from django_blesta.models.calls import CallTally, LoggedCall
 from django_blesta.models.clients import (
     Client,
     ClientGroup,
@@ -41,6 +42,7 @@ from django_blesta.models.packages import (
     PackageOptionOffer,
     PackagePricing,
 )
+from django_blesta.models.presence import Census, Heartbeat, Vital
 from django_blesta.models.quotations import Quotation, QuotationLine
 from django_blesta.models.recurring import RecurringInvoice, RecurringInvoiceLine
 from django_blesta.models.runs import (
@@ -67,7 +69,9 @@ __all__ = [
     "AllowedMapField",
     "AppliedAmount",
     "BankAccount",
+    "CallTally",
     "CardAccount",
+    "Census",
     "Certificate",
     "Change",
     "Client",
@@ -88,6 +92,7 @@ __all__ = [
     "Feed",
     "FenceCounter",
     "Gateway",
+    "Heartbeat",
     "Hint",
     "IdentityMark",
     "Invoice",
@@ -95,6 +100,7 @@ __all__ = [
     "InvoiceLine",
     "InvoiceTax",
     "Lease",
+    "LoggedCall",
     "Mirror",
     "MirrorForeignKey",
     "MirrorQuerySet",
@@ -136,6 +142,7 @@ __all__ = [
     "TransactionType",
     "TranslationsField",
     "User",
+    "Vital",
     "Webhook",
     "mirror_named",
     "mirrors",

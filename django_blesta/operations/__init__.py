@@ -17,6 +17,7 @@ refuse there with a RuntimeError; under ``ATOMIC_REQUESTS`` decorate the view wi
 
 from __future__ import annotations
 
+from django_blesta.correlation import correlated
 from django_blesta.operations import (
     clients,
     contacts,
@@ -36,7 +37,6 @@ from django_blesta.operations._journal import (
     Result,
     TokenReused,
     Who,
-    correlated,
     find,
     is_token,
     new_token,

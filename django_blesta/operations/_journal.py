@@ -13,7 +13,6 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict, TypeVar
@@ -34,7 +33,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from django_blesta import conf, signals
+from django_blesta import conf, correlation, signals
 from django_blesta.exceptions import (
     BadRequest,
     Denied,
@@ -85,7 +84,6 @@ _OPEN_TRANSACTION: Final = (
     "{using!r} it cannot be. Call it outside transaction.atomic(); under ATOMIC_REQUESTS decorate the view with "
     "django_blesta.operations.outside_transactions (or transaction.non_atomic_requests)."
 )
-_correlation: ContextVar[str] = ContextVar("django_blesta_correlation", default="")
 
 
 class TokenReused(NotAllowed):
@@ -207,16 +205,6 @@ def lasting(using: str) -> timedelta:
     return lasts + _MARGIN
 
 
-@contextmanager
-def correlated(correlation_id: str) -> Iterator[None]:
-    """Every operation that is asked for inside bears this id, a web request's own for one."""
-    before = _correlation.set(correlation_id[:100])
-    try:
-        yield
-    finally:
-        _correlation.reset(before)
-
-
 def outside_transactions(view: Decorated) -> Decorated:
     """Mark a view as one that ATOMIC_REQUESTS must not wrap, on any database."""
     for alias in connections:
@@ -262,7 +250,7 @@ def claim(
         client_id=change.client_id,
         company_id=change.row.company_id if change.row else None,
         actor_id=getattr(actor, "pk", None),
-        correlation_id=_correlation.get(),
+        correlation_id=correlation.current().id,
         request_digest=digest.value(),
         live_key=change.live_key,
         argument_names=names,

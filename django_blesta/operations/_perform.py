@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from django_blesta import correlation
 from django_blesta.connection import connection_for, encode
 from django_blesta.exceptions import BlestaError, Facts, FieldError, OutcomeUnknown, Rejected, Unavailable
 from django_blesta.models import Operation
@@ -57,6 +58,12 @@ def perform(change: Change, who: Who) -> Result:
 @sensitive_variables("asked", "arguments", "answer")
 def send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str, *, wait: bool = False) -> Result:
     """Send the calls that are still to be made of a row that is ours, each written down before its socket opens."""
+    with correlation.within(operation_id=operation.pk):
+        return _send(operation, kind, asked, using, wait=wait)
+
+
+@sensitive_variables("asked", "arguments", "answer")
+def _send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str, *, wait: bool) -> Result:
     case = Case.of(operation, using)
     while True:
         step = kind.steps[operation.step]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
@@ -20,34 +20,58 @@ from django.utils.translation import ngettext
 from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
-from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, troubles_of
-from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
+from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, slowed, troubles_of
 from django_blesta.status._hints import EventCount, FeedStatus, FreshnessStatus, HintStatus, about_hints, hint_status
-from django_blesta.status._troubles import Level, Trouble
+from django_blesta.status._numbers import Numbers, numbers_of
+from django_blesta.status._presence import (
+    Fact,
+    Presence,
+    Sign,
+    Vitals,
+    about_presence,
+    about_vitals,
+    presence_of,
+    vitals_of,
+)
+from django_blesta.status._proofs import Certified, about_certificates, certified
+from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
+from django_blesta.status._traffic import Stretch, Traffic, about_traffic, traffic_of
+from django_blesta.status._troubles import Level, Trouble, in_order
 
 __all__ = [
+    "Certified",
     "Connected",
     "ConnectionStatus",
     "Drift",
     "EventCount",
+    "Fact",
     "FeedStatus",
     "FreshnessStatus",
     "HintStatus",
     "Level",
     "OperationCount",
+    "Presence",
     "ResourceStatus",
+    "Sign",
     "Snapshot",
+    "Stretch",
+    "Traffic",
     "Trouble",
+    "Vitals",
     "drift_of",
     "snapshot",
 ]
 
 LATE_AFTER = timedelta(hours=24)
 STUCK_AFTER = timedelta(hours=6)
+SETTLED_LATELY = timedelta(days=7)
 # What a look back over the runs reads at most; a streak that is older than this is dated by its oldest run within.
 LOOK_BACK = 600
 
 _State = SyncRun.State
+_NOBODY = Presence((), ())
+_UNTOLD = Vitals(Fact(), Fact())
+_NEVER_CERTIFIED = Certified(None, 0, (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +81,8 @@ class ResourceStatus:
     `orphans` are rows that name a parent which is not here, counted at the end of the last complete run; `drift` is the
     number of things that Blesta's rows have otherwise than declared. `complete_at` is the end of the last complete run,
     of the company that is furthest behind; `arrives_with` is the label of the mirror whose rows bring these, which then
-    have no runs of their own.
+    have no runs of their own. `counted_at` is set where the numbers are not of this moment; `coverage` (the share of
+    rows with detail, where there is detail) is always that of the last count.
     """
 
     name: str
@@ -78,10 +103,15 @@ class ResourceStatus:
     late: bool = False
     arrives_with: str = ""
     level: Level = Level.GOOD
+    target: timedelta | None = None
+    coverage: float | None = None
+    counted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OperationCount:
+    """Operations in one state; of the settled ones, those of the last seven days."""
+
     state: str
     label: str
     count: int
@@ -100,7 +130,16 @@ class Snapshot:
     quarantined: int
     troubles: tuple[Trouble, ...]
     drift: tuple[Drift, ...] = ()
-    hints: HintStatus = HintStatus()
+    hints: HintStatus = field(default_factory=HintStatus)
+    traffic: Traffic | None = None
+    presence: Presence = _NOBODY
+    vitals: Vitals = _UNTOLD
+    certified: Certified = _NEVER_CERTIFIED
+
+    @property
+    def headline(self) -> Trouble | None:
+        """The one thing to do first; None where all is well."""
+        return self.troubles[0] if self.troubles else None
 
     @property
     def verdict(self) -> Level:
@@ -123,9 +162,12 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     left_behind = sync.left_behind(using)
     drifted = drift_of(using)
     told = _Told(quarantined, orphans(runs.counted), Counter(one.resource for one in drifted))
-    resources = tuple(_resource(model, runs, told, now, late_after, left_behind, using) for model in mirrors())
-    connection = connection_status(problems, runs.recent)
-    operations_counted = _operations(using)
+    numbers = numbers_of(using)
+    resources = tuple(_resource(model, numbers[model], runs, told, now, late_after, left_behind) for model in mirrors())
+    traffic = traffic_of(using, now)
+    connection = slowed(connection_status(problems, runs.recent), is_slow=traffic.is_slow)
+    operations_counted = _operations(using, now)
+    presence, vitals, proof = presence_of(using, now), vitals_of(using), certified(using)
     hints = hint_status(using, now)
     found = [
         *_configuration(problems),
@@ -137,6 +179,10 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *about_drift(drifted),
         *about_links(using),
         *about_hints(hints, now),
+        *about_traffic(traffic, connection),
+        *about_presence(presence, now, using),
+        *about_vitals(vitals),
+        *about_certificates(proof),
     ]
     return Snapshot(
         using=using,
@@ -146,9 +192,13 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         resources=resources,
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
-        troubles=tuple(sorted(found, key=lambda trouble: -trouble.level)),
         drift=drifted,
         hints=hints,
+        troubles=in_order(found),
+        traffic=traffic,
+        presence=presence,
+        vitals=vitals,
+        certified=proof,
     )
 
 
@@ -168,7 +218,7 @@ class _Runs:
     """The newest run and the newest complete run of each mirror and company, from two queries at most."""
 
     def __init__(self, using: str) -> None:
-        self._runs = SyncRun.objects.using(using).defer("drift", "options", "violations")
+        self._runs = SyncRun.objects.using(using).defer("options", "violations")
         self.recent = list(self._runs.order_by("-pk")[:LOOK_BACK])
         self._companies = _configured_companies(using)
         self.latest: dict[_Scope, SyncRun] = {}
@@ -222,30 +272,35 @@ def _quarantined(using: str) -> Mapping[str, int]:
     return dict(rows)
 
 
-def _operations(using: str) -> tuple[OperationCount, ...]:
-    counted = dict(Operation.objects.using(using).order_by().values_list("state").annotate(Count("pk")))
+def _operations(using: str, now: datetime) -> tuple[OperationCount, ...]:
+    settled = [Operation.State.FAILED, Operation.State.SUCCEEDED]
     worst_first = [
         Operation.State.UNKNOWN,
+        Operation.State.NEEDS_HUMAN,
+        Operation.State.RECONCILING,
         Operation.State.SENDING,
+        Operation.State.QUEUED,
         Operation.State.PENDING,
-        Operation.State.FAILED,
-        Operation.State.SUCCEEDED,
+        *settled,
     ]
+    # By the index on state and date: what is open is little, and of what is settled a week is read.
+    still_open = Q(state__in=[state for state in worst_first if state not in settled])
+    lately = Q(state__in=settled, created_at__gte=now - SETTLED_LATELY)
+    rows = Operation.objects.using(using).filter(still_open | lately).order_by()
+    counted = dict(rows.values_list("state").annotate(Count("pk")))
     return tuple(OperationCount(state.value, str(state.label), counted.get(state.value, 0)) for state in worst_first)
 
 
 def _resource(
     model: type[Mirror],
+    numbers: Numbers,
     runs: _Runs,
     told: _Told,
     now: datetime,
     late_after: timedelta,
     left_behind: bool,
-    using: str,
 ) -> ResourceStatus:
     name, label = model._meta.label_lower, str(model._meta.verbose_name_plural)
-    # Both figures come from the index on gone_at alone.
-    counts = model._base_manager.using(using).order_by().aggregate(every=Count("*"), gone=Count("gone_at"))
     scopes = runs.of(name)
     newest = [run for run, _complete in scopes if run is not None]
     completes = [complete.finished_at for _run, complete in scopes if complete and complete.finished_at]
@@ -263,8 +318,8 @@ def _resource(
     return ResourceStatus(
         name=name,
         label=label,
-        rows=counts["every"] - counts["gone"],
-        gone=counts["gone"],
+        rows=numbers.rows,
+        gone=numbers.gone,
         complete_at=complete_at,
         age=now - complete_at if complete_at else None,
         state=shown.state if shown else "",
@@ -279,7 +334,17 @@ def _resource(
         late=late,
         arrives_with=_parent_label(model),
         level=level,
+        target=None if model.resource.embedded_in else late_after,
+        coverage=_coverage(model, numbers),
+        counted_at=numbers.counted_at,
     )
+
+
+def _coverage(model: type[Mirror], numbers: Numbers) -> float | None:
+    every = numbers.rows + numbers.gone
+    if not model.resource.detail or numbers.detailed is None or not every:
+        return None
+    return min(1.0, numbers.detailed / every)
 
 
 def _parent_label(model: type[Mirror]) -> str:
@@ -356,7 +421,15 @@ def _about_quarantine(count: int) -> list[Trouble]:
 def _about_operations(counted: tuple[OperationCount, ...], using: str) -> list[Trouble]:
     counts = {operation.state: operation.count for operation in counted}
     found = []
-    if unknown := counts[Operation.State.UNKNOWN]:
+    if waiting := counts[Operation.State.NEEDS_HUMAN]:
+        sentence = ngettext(
+            "%(count)d change waits for somebody to decide what became of it.",
+            "%(count)d changes wait for somebody to decide what became of them.",
+            waiting,
+        )
+        advice = _("Each says what was found in Blesta. Look there, then settle it; nothing is sent again by itself.")
+        found.append(Trouble(Level.WARNING, "operations-human", sentence % {"count": waiting}, advice))
+    if unknown := counts[Operation.State.UNKNOWN] + counts[Operation.State.RECONCILING]:
         sentence = ngettext(
             "Of %(count)d change nobody knows whether Blesta made it.",
             "Of %(count)d changes nobody knows whether Blesta made them.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
@@ -26,6 +26,7 @@ class Connected(StrEnum):
     """What the last runs say about the way to Blesta."""
 
     OK = "ok"
+    SLOW = "slow"
     DENIED = "denied"
     NOT_CALLABLE = "not-callable"
     MAINTENANCE = "maintenance"
@@ -44,6 +45,7 @@ class Connected(StrEnum):
 
 _CONNECTED = {
     Connected.OK: gettext_lazy("Connected"),
+    Connected.SLOW: gettext_lazy("Slow"),
     Connected.DENIED: gettext_lazy("Denied"),
     Connected.NOT_CALLABLE: gettext_lazy("Calls refused"),
     Connected.MAINTENANCE: gettext_lazy("Blesta is under maintenance"),
@@ -81,11 +83,12 @@ _SOMEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """`since` is None where no run tells; `error` is the sentence of the newest run that failed so."""
+    """`since` is None where no run tells; `error` is the sentence of the newest run that failed so, `kind` its kind."""
 
     state: Connected
     since: datetime | None
     error: str = ""
+    kind: str = ""
 
 
 def connection_status(problems: tuple[conf.Problem, ...], recent: list[SyncRun]) -> ConnectionStatus:
@@ -97,7 +100,13 @@ def connection_status(problems: tuple[conf.Problem, ...], recent: list[SyncRun])
     state = told[0][1]
     streak = [run for run, _state in takewhile(lambda one: one[1] is state, told)]
     error = "" if state is Connected.OK else next((run.error for run in streak if run.error), "")
-    return ConnectionStatus(state, streak[-1].started_at, error)
+    kind = "" if state is Connected.OK else told[0][0].error_kind
+    return ConnectionStatus(state, streak[-1].started_at, error, kind)
+
+
+def slowed(connection: ConnectionStatus, *, is_slow: bool) -> ConnectionStatus:
+    """What answers well but late is slow; nothing else is said better so."""
+    return replace(connection, state=Connected.SLOW) if is_slow and connection.state is Connected.OK else connection
 
 
 def _told(recent: list[SyncRun]) -> Iterator[tuple[SyncRun, Connected]]:
@@ -166,6 +175,13 @@ def troubles_of(connection: ConnectionStatus, now: datetime) -> list[Trouble]:
             sentence = _("What answers at Blesta’s address has not answered as Blesta does for %(time)s.")
             advice = _("Check URL in the BLESTA setting: is it Blesta’s own address, and is index.php missing in it?")
             return [_bad(connection, sentence % {"time": since}, advice)]
+        case Connected.MISCONFIGURED if connection.kind == "foreign-installation":
+            advice = _(
+                "Nothing was stored. Point URL and KEY back at the Blesta that the mirror was made from; if this one"
+                " took its place on purpose, run “manage.py blesta_sync --accept-identity”."
+            )
+            sentence = _("This is not the Blesta that the mirror was made from.")
+            return [_bad(connection, sentence, advice, code="foreign-installation")]
         case Connected.MISCONFIGURED if connection.since:
             advice = _("Correct the BLESTA setting, then run “manage.py blesta_sync”.")
             return [Trouble(Level.BAD, "misconfigured", connection.error, advice)]
@@ -173,5 +189,5 @@ def troubles_of(connection: ConnectionStatus, now: datetime) -> list[Trouble]:
             return []
 
 
-def _bad(connection: ConnectionStatus, sentence: str, advice: str) -> Trouble:
-    return Trouble(Level.BAD, connection.state.value, f"{sentence} {connection.error}".strip(), advice)
+def _bad(connection: ConnectionStatus, sentence: str, advice: str, code: str = "") -> Trouble:
+    return Trouble(Level.BAD, code or connection.state.value, f"{sentence} {connection.error}".strip(), advice)

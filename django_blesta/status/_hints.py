@@ -114,7 +114,9 @@ def _events(using: str) -> tuple[EventCount, ...]:
 def _lags(using: str, now: datetime) -> list[tuple[str, float]]:
     done = Hint.objects.using(using).filter(refreshed_at__gt=now - LATELY, lag__isnull=False)
     told = done.filter(source__in=(Hint.Source.WEBHOOK, Hint.Source.FEED, Hint.Source.PROBE))
-    return [(label, lag or 0.0) for label, lag in told.order_by("-refreshed_at").values_list("resource", "lag")[:MOST_LAGS]]
+    return [
+        (label, lag or 0.0) for label, lag in told.order_by("-refreshed_at").values_list("resource", "lag")[:MOST_LAGS]
+    ]
 
 
 def _median(seconds: list[float]) -> timedelta | None:
@@ -173,4 +175,3 @@ def about_hints(found: HintStatus, now: datetime) -> list[Trouble]:
 def _is_polled(found: HintStatus) -> bool:
     """A site that never starts the poll is told of its late runs, not of targets that it did not ask for."""
     return bool(found.feeds)
-

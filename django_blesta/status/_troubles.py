@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -37,3 +38,41 @@ class Trouble:
     sentence: str
     advice: str
     resource: str = ""
+
+
+# Among troubles of one level, what explains the others comes first: a late mirror is no news while the key is refused.
+_FIRST = (
+    "misconfigured",
+    "foreign-installation",
+    "denied",
+    "not-callable",
+    "blocked",
+    "unreachable",
+    "misunderstood",
+    "failing",
+    "maintenance",
+    "throttled",
+    "never",
+    "workers-lost",
+    "beat-stopped",
+    "workers-deaf",
+    "suspect",
+    "operations-human",
+    "operations-unknown",
+    "operations-sending",
+    "left-behind",
+    "worker-lost",
+    "stuck",
+    "late",
+    "run-failed",
+    "interrupted",
+    "differs",
+    "quarantined",
+    "drift",
+)
+
+
+def in_order(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    """Worst first, and among equals the cause before its consequences."""
+    rank = {code: place for place, code in enumerate(_FIRST)}
+    return tuple(sorted(troubles, key=lambda one: (-one.level, rank.get(one.code, len(rank)))))

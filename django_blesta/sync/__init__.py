@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
-from django_blesta import conf
+from django_blesta import conf, correlation, ledger
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
 from django_blesta.models import Company, Mirror, MirrorQuerySet, SyncRun, SyncScope, mirror_named
 from django_blesta.resources import resource_of
@@ -25,8 +25,9 @@ from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_of
 from django_blesta.sync.plan import Scope, arriving_with, in_order, scopes
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
+from django_blesta.sync.surroundings import look_around
 
-__all__ = ["AlreadyRunning", "Progress", "join", "left_behind", "prune", "refresh", "run"]
+__all__ = ["AlreadyRunning", "Progress", "is_at_work", "join", "left_behind", "look_around", "prune", "refresh", "run"]
 
 
 def run(
@@ -143,15 +144,22 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
     found = SyncRun.objects.using(using).filter(pk=run_id, state=SyncRun.State.RUNNING).first()
     if found is None:
         return
-    for scope in scopes_for(using, found.company_id):
-        if scope.company_id == found.company_id:
-            work_on(found, scope)
+    with correlation.within(run_id=found.pk):
+        for scope in scopes_for(using, found.company_id):
+            if scope.company_id == found.company_id:
+                work_on(found, scope)
+    ledger.flush(using)
 
 
 def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:
     """Whether a sync has ended without saying so: its lease has run out, or a run stands there that nobody has."""
     running = SyncRun.objects.using(using).filter(state=SyncRun.State.RUNNING).exists()
     return (running and not is_leased(using)) or was_abandoned(using)
+
+
+def is_at_work(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether somebody holds the lease on the sync just now."""
+    return is_leased(using)
 
 
 def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:

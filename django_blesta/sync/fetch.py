@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -295,7 +296,7 @@ class Window:
         )
 
     def send(self, ask: Callable[[Any], T], items: Iterable[Any]) -> list[tuple[Any, Future[T]]]:
-        return [(item, self._threads.submit(ask, item)) for item in items]
+        return [(item, self._threads.submit(copy_context().run, ask, item)) for item in items]
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)

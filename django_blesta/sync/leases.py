@@ -20,7 +20,7 @@ from django.db import models, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 
-from django_blesta import conf
+from django_blesta import conf, ledger
 from django_blesta.exceptions import Facts, NotAllowed
 from django_blesta.models import Lease, SyncChunk, SyncRun
 from django_blesta.sync._checkpoint import reached
@@ -165,6 +165,7 @@ class Vigil:
 
     def beat(self) -> float:
         """Renew where it is time to, and return the seconds until it is again."""
+        ledger.breathe(self.using)
         now = time.monotonic()
         if now >= self._due:
             self._due = now + conf.installation(self.using).lease_seconds / BEATS_A_LEASE

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from django_blesta import conf
+from django_blesta import conf, correlation, ledger
 from django_blesta.connection import observe
 from django_blesta.exceptions import BlestaError, Facts, NoSuchResource
 from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope, mirrors
@@ -107,6 +107,13 @@ class Pass:
     def run(self) -> SyncRun:
         """Begin or resume, plan, and work until it is ended, by us or by the other workers that took part."""
         run = self._begin()
+        try:
+            with correlation.within(run_id=run.pk):
+                return self._see_through(run)
+        finally:
+            ledger.flush(self.scope.using)
+
+    def _see_through(self, run: SyncRun) -> SyncRun:
         title = str(self.model._meta.verbose_name_plural)
         try:
             if not run.chunks.using(self.scope.using).exists():

@@ -335,7 +335,10 @@ def test_operations_are_counted_with_unknown_first() -> None:
 
     assert [(one.state, one.count) for one in found.operations] == [
         ("unknown", 1),
+        ("needs_human", 0),
+        ("reconciling", 0),
         ("sending", 0),
+        ("queued", 0),
         ("pending", 0),
         ("failed", 1),
         ("succeeded", 2),

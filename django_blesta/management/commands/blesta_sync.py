@@ -88,6 +88,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             bar.clear()
             raise CommandError(_("Interrupted. What was stored stays; run again to go on."), returncode=130) from None
+        if chosen is None:
+            sync.look_around(using)
         self._print_table(runs)
         self._print_quarantined(runs, using)
         incomplete = [run for run in runs if run.state not in (SyncRun.State.COMPLETE, SyncRun.State.ABSENT)]

@@ -90,7 +90,7 @@ class Application:
         if _CONTROL in f"{path}/" and "/api/" not in path:
             return self._control.handle(request, f"{path}/".partition(_CONTROL)[2])
         target = read_target(unquote(path, errors="replace"))
-        if target is None:
+        if target is None or not (self.switches.rewriting or "/index.php/" in path):
             return Response(404, b"<html><body><h1>Page Not Found</h1></body></html>", HTML)
         with self._counting:
             self._in_flight += 1

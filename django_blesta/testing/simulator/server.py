@@ -11,7 +11,9 @@ import http
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any, Final
 
 from django_blesta.testing.simulator.application import Application
@@ -110,6 +112,9 @@ class _Exchange(socketserver.StreamRequestHandler):
         if "content-length" not in given:
             headers.append(("Content-Length", str(len(response.body))))
         headers.append(("Connection", "keep-alive" if keep else "close"))
+        if "date" not in given:
+            behind = self.server.application.switches.clock_behind
+            headers.append(("Date", formatdate(time.time() - behind * 60, usegmt=True)))
         reason = _REASONS.get(response.status, "Unknown")
         lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
         head = "\r\n".join(lines).encode("latin-1")

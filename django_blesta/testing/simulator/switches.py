@@ -41,6 +41,8 @@ class Switches:
     auth_carrier: Literal["any", "headers", "basic"] = "any"
     missing_plugin: Literal[False, True] | str = False  # all plugins' models are unknown, or those of the named plugin
 
+    rewriting: bool = True  # without it, /api/ is a page that is not found, and only /index.php/api/ answers
+
     # Rules
     unique_emails: bool = False  # two contacts may not share an address
     password_length: int = 6
@@ -60,6 +62,8 @@ class Switches:
     maintenance: Literal["off", "503", "500"] = "off"
     html_fatal: Literal["off", "500", "200", "empty"] = "off"  # status of the HTML page; "empty": 500 without a body
     latency: float = 0.0  # seconds before every answer
+    clock_behind: float = 0.0  # minutes by which the server's own clock is slow, as its Date header shows
+    cron_minutes_ago: int | None = 1  # when the cron last ran; null: never
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
