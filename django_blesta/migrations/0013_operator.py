@@ -37,7 +37,6 @@ class Migration(migrations.Migration):
                 ('rows', models.BigIntegerField(default=0, verbose_name='rows')),
                 ('gone', models.BigIntegerField(default=0, verbose_name='gone')),
                 ('detailed', models.BigIntegerField(default=0, verbose_name='with detail')),
-                ('orphans', models.BigIntegerField(default=0, verbose_name='naming a parent that is not here')),
                 ('counted_at', models.DateTimeField(verbose_name='counted at')),
             ],
             options={
