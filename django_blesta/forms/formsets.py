@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,10 +17,15 @@ from django_blesta.exceptions import Rejected
 from django_blesta.forms.base import Submitted, rows_of, show_in_rows
 from django_blesta.operations import is_token, new_token
 
+if TYPE_CHECKING:
+    _FormSet = BaseFormSet[Any]
+else:  # Django's own formsets take no parameters at run time
+    _FormSet = BaseFormSet
+
 TOKEN: Final = "TOKEN"  # noqa: S105  (the name of a field)
 
 
-class OperationFormSet(Submitted, BaseFormSet[Any]):
+class OperationFormSet(Submitted, _FormSet):
     """For rows that are one change together, such as the lines of an invoice::
 
         class Lines(OperationFormSet):
