@@ -95,7 +95,7 @@ def page() -> str:
         module = getattr(operations, group)
         lines += [f"## {group}", "", _paragraphs(module), ""]
         for name, function in own_functions(module):
-            lines += [f"### {group}.{name}", "", "```python", _signature(group, name, function), "```", ""]
+            lines += [f"### {group}.{name}", "", "```text", _signature(group, name, function), "```", ""]
             if function.__doc__:
                 lines += [_paragraphs(function), ""]
             for kind in kinds_of(group, name):
@@ -103,7 +103,7 @@ def page() -> str:
     lines += [
         "## call",
         "",
-        "```python",
+        "```text",
         _signature("", "call", operations.call),
         "```",
         "",

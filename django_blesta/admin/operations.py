@@ -51,7 +51,7 @@ class OperationAdminMixin(_ModelAdmin):
         if request.method != "POST" or not issubclass(form_class, OperationFormMixin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         if object_id and obj is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return super().changeform_view(request, object_id, form_url, extra_context)  # which says so
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
             raise PermissionDenied
@@ -70,7 +70,7 @@ class OperationAdminMixin(_ModelAdmin):
         self, request: HttpRequest, form: Any, obj: Any, form_url: str, extra_context: dict[str, Any] | None
     ) -> HttpResponse:
         """The page with the errors on it, as Django's own view makes it."""
-        fieldsets = self.get_fieldsets(request, obj)
+        fieldsets: Any = self.get_fieldsets(request, obj)
         readonly = self.get_readonly_fields(request, obj)
         page = helpers.AdminForm(
             form, list(fieldsets), self.get_prepopulated_fields(request, obj), readonly, model_admin=self

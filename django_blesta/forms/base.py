@@ -37,9 +37,17 @@ def rows_of(formset: BaseFormSet[Any]) -> list[forms.Form]:
 
 
 def show_in_rows(
-    formset: BaseFormSet[Any], rows: Sequence[forms.Form], one: FieldError, renamed: Mapping[str, str]
+    formset: BaseFormSet[Any],
+    rows: Sequence[forms.Form],
+    one: FieldError,
+    renamed: Mapping[str, str],
+    *,
+    listed: bool = True,
 ) -> None:
-    """Blesta's `lines[2][amount]` on the third row's `amount`; what names no row stands above them all."""
+    """Blesta's `lines[2][amount]` on the third row's `amount`; what names no row stands above them all.
+
+    `listed`: the error is known to be about this list; otherwise it says what Blesta named.
+    """
     name = plain_field(one.field)
     found = indexed_field(name)
     if found and found[1] < len(rows):
@@ -47,8 +55,8 @@ def show_in_rows(
         inner = Rejected("", Facts(errors=(FieldError(found[2], one.code, one.message),)))
         row.add_error(None, validation_error(inner, fields=list(row.fields), renamed=renamed))
         return
-    base = name.partition("[")[0]
-    (complaint,) = complaints(Rejected("", Facts(errors=(one,))), fields=[base])[base]
+    known = [name.partition("[")[0]] if listed else []
+    ((complaint,),) = complaints(Rejected("", Facts(errors=(one,))), fields=known).values()
     wrong = ValidationError(complaint.message, complaint.code, {"blesta_field": complaint.blesta_field})
     formset.non_form_errors().append(wrong)
 

@@ -33,6 +33,7 @@ from django_blesta.operations._journal import (
 )
 from django_blesta.operations._kinds import AlreadySo, Case, Kind, refuse
 from django_blesta.operations._mirror import refreshed
+from django_blesta.operations.errors import plain_field
 
 NUL_IN_TEXT: Final = _("This must not contain characters that are no text.")
 
@@ -119,7 +120,7 @@ def _refuse_nul(call: str, arguments: Mapping[str, Any]) -> None:
     """No database of Blesta's or ours holds NUL in a text; what would become of it there is not known."""
     wrong = [name for name, value in encode(arguments) if "\x00" in value]
     if wrong:
-        refuse(call, *((name, "format", str(NUL_IN_TEXT)) for name in wrong))
+        refuse(call, *((plain_field(name), "format", str(NUL_IN_TEXT)) for name in wrong))
 
 
 def _since(began: float, sent: bool) -> int:

@@ -71,6 +71,7 @@ class OperationSerializer(serializers.Serializer[Operation]):
         """Blesta's complaints by our fields, those about a row of a list in that row's place."""
         found: dict[str, Any] = {}
         lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListSerializer)}
+        rest: list[FieldError] = []
         for one in error.errors:
             place = indexed_field(plain_field(one.field))
             if place is not None and place[0] in lists and place[1] < len(self._rows(place[0])):
@@ -78,10 +79,11 @@ class OperationSerializer(serializers.Serializer[Operation]):
                 inner = Rejected("", Facts(errors=(FieldError(place[2], one.code, one.message),)))
                 for name, listed in self._landed(inner, [place[2]]).items():
                     rows[place[1]].setdefault(name, []).extend(listed)
-        names = [name for name in self.fields if name != "token" and name not in found]
-        rest = tuple(one for one in error.errors if plain_field(one.field).partition("[")[0] not in found)
+            else:
+                rest.append(one)
+        names = [name for name in dict(self.fields) if name != "token" and name not in found]
         if rest or not error.errors:
-            found |= self._landed(Rejected(str(error), replace(error.facts, errors=rest)), names)
+            found |= self._landed(Rejected(str(error), replace(error.facts, errors=tuple(rest))), names)
         return found
 
     def _landed(self, error: Rejected, names: list[str]) -> dict[str, list[ErrorDetail]]:

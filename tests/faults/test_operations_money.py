@@ -23,7 +23,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from django_blesta.exceptions import BlestaError
-from django_blesta.models import Currency, Operation
+from django_blesta.models import Operation
 from django_blesta.operations import KINDS, errors, reconcile, state_of
 from django_blesta.testing.simulator import Fault, Simulator
 from tests.faults import killed
@@ -227,7 +227,6 @@ class Case:
 @pytest.mark.postgresql
 @pytest.mark.parametrize("kind", MONEY)
 def test_nobody_pays_twice(kind: str, transactional_db: None, settings: Any, context: Any) -> None:
-    Currency.objects.bulk_create([Currency(code="USD", company_id=1, format="#", precision=2)])
     ended: Counter[str] = Counter()
     source = simulators(settings)
     began = time.monotonic()

@@ -54,8 +54,8 @@ REFUSED = {
         "length",
         "rejected",
     ),
-    "NUL in a city": (lambda: contacts.edit(person(), changes={"city": NUL}), "vars[city]", "format", EDGE),
-    "NUL in a reply": (lambda: tickets.reply(one(Ticket), details=NUL), "vars[details]", "format", EDGE),
+    "NUL in a city": (lambda: contacts.edit(person(), changes={"city": NUL}), "city", "format", EDGE),
+    "NUL in a reply": (lambda: tickets.reply(one(Ticket), details=NUL), "details", "format", EDGE),
     "NUL in a line": (
         lambda: bill(lines=[invoices.Line("a", Decimal(1)), invoices.Line(NUL, Decimal(1))]),
         "lines[1][description]",
@@ -64,7 +64,7 @@ REFUSED = {
     ),
     "NUL in a reason": (
         lambda: services.cancel(service(), reason=NUL),
-        "vars[cancellation_reason]",
+        "cancellation_reason",
         "format",
         EDGE,
     ),

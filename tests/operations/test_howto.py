@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,12 +28,19 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "howto" / "operations.md"
 FILES = dict(re.findall(r"^```python\n# (\S+)\.py\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 
 
+@cache
+def loaded() -> dict[str, ModuleType]:
+    """The page's files as modules; once, because a task is registered under its name for good."""
+    modules = {name: ModuleType(f"howto_{name}") for name in FILES}
+    for name, text in FILES.items():
+        exec(compile(text, f"{name}.py", "exec"), vars(modules[name]))  # noqa: S102  (our own page)
+    return modules
+
+
 @pytest.fixture
 def site(shop, tmp_path, settings, django_user_model) -> Any:
     """A site that has the views of the page, and the customer who is logged in to it."""
-    modules = {name: ModuleType(name) for name in FILES}
-    for name, text in FILES.items():
-        exec(compile(text, f"{name}.py", "exec"), vars(modules[name]))  # noqa: S102  (our own page)
+    modules = loaded()
     urls = ModuleType("howto_urls")
     urls.urlpatterns = [  # type: ignore[attr-defined]  # of the module made here
         path("suspend/<int:pk>/", modules["views"].suspend),
