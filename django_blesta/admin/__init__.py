@@ -21,9 +21,11 @@ from django_blesta.admin import (
     transactions,
 )
 from django_blesta.admin._mirror import MirrorAdmin, ReadOnlyAdmin, Related
+from django_blesta.admin.operations import OperationAdminMixin
 
 __all__ = [
     "MirrorAdmin",
+    "OperationAdminMixin",
     "ReadOnlyAdmin",
     "Related",
     "accounts",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -23,13 +22,12 @@ from django_blesta.operations.errors import (
     SAVED,
     SAVED_BUT,
     complaints,
+    indexed_field,
     outcome_of,
     plain_field,
     sentence_for,
     validation_error,
 )
-
-_INDEXED: Final = re.compile(r"(\w+)\[(\d+)\](?:\[(\w+)\])?")
 
 
 def rows_of(formset: BaseFormSet[Any]) -> list[forms.Form]:
@@ -39,18 +37,26 @@ def rows_of(formset: BaseFormSet[Any]) -> list[forms.Form]:
 
 
 def show_in_rows(
-    formset: BaseFormSet[Any], rows: Sequence[forms.Form], one: FieldError, renamed: Mapping[str, str]
+    formset: BaseFormSet[Any],
+    rows: Sequence[forms.Form],
+    one: FieldError,
+    renamed: Mapping[str, str],
+    *,
+    listed: bool = True,
 ) -> None:
-    """Blesta's `lines[2][amount]` on the third row's `amount`; what names no row stands above them all."""
+    """Blesta's `lines[2][amount]` on the third row's `amount`; what names no row stands above them all.
+
+    `listed`: the error is known to be about this list; otherwise it says what Blesta named.
+    """
     name = plain_field(one.field)
-    found = _INDEXED.fullmatch(name)
-    if found and int(found[2]) < len(rows):
-        row = rows[int(found[2])]
-        inner = Rejected("", Facts(errors=(FieldError(found[3] or "", one.code, one.message),)))
+    found = indexed_field(name)
+    if found and found[1] < len(rows):
+        row = rows[found[1]]
+        inner = Rejected("", Facts(errors=(FieldError(found[2], one.code, one.message),)))
         row.add_error(None, validation_error(inner, fields=list(row.fields), renamed=renamed))
         return
-    base = name.partition("[")[0]
-    (complaint,) = complaints(Rejected("", Facts(errors=(one,))), fields=[base])[base]
+    known = [name.partition("[")[0]] if listed else []
+    ((complaint,),) = complaints(Rejected("", Facts(errors=(one,))), fields=known).values()
     wrong = ValidationError(complaint.message, complaint.code, {"blesta_field": complaint.blesta_field})
     formset.non_form_errors().append(wrong)
 

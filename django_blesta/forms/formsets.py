@@ -66,7 +66,7 @@ class OperationFormSet(Submitted, _FormSet):
     def show(self, error: Rejected) -> None:
         rows = self.sent()
         for one in error.errors:
-            show_in_rows(self, rows, one, self.renamed)
+            show_in_rows(self, rows, one, self.renamed, listed=False)
         if not error.errors:
             self.non_form_errors().append(ValidationError(str(self.sentence), "invalid"))
 

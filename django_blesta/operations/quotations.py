@@ -120,7 +120,7 @@ def _invoices(case: Case) -> list[int]:
 
 
 def _touched(case: Case) -> Any:
-    made = _invoices(case) or [case.keys.get("invoice_id")]
+    made: list[int | None] = [*_invoices(case)] or [case.keys.get("invoice_id")]
     return [(Quotation, case["target_id"]), *((Invoice, pk) for pk in made)]
 
 

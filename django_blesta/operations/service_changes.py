@@ -28,6 +28,7 @@ from django_blesta.operations._probes import id_of, one_of, row_shows, seal, sea
 
 DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
 ZERO: Final = Decimal(0)
+A_WEEK: Final = timedelta(days=7)
 NOT_ACTIVE: Final = _("Only an active service can be changed.")
 declare("Services", "validateServiceEdit", writes=True, shape=Shape.ANY)
 declare("Services", "getPackagePricing", writes=False, shape=Shape.ROW)
@@ -149,7 +150,10 @@ def _the_invoice(asked: Asked, case: Case) -> Asked:
     row = _service(case, "service_changes.order")
     if row.get("status") != "active":
         refuse("service_changes.order", ("status", "valid", str(NOT_ACTIVE)))
-    return invoicing.mark_and_keep(asked["invoice"], case)
+    now = timezone.now()
+    dates = {"date_billed": now, "date_due": asked["invoice"].get("date_due") or now + A_WEEK}
+    # When it is sent decides, not when it was asked for: the same order bears the same digest tomorrow.
+    return invoicing.mark_and_keep({**asked["invoice"], **dates}, case)
 
 
 def _the_change(asked: Asked, case: Case) -> Asked:
@@ -215,10 +219,11 @@ def order(
     pricing: PackagePricing | None = None,
     options: Options | None = None,
     description: str = "",
-    due_in: timedelta = timedelta(days=7),
+    due_at: datetime | None = None,
     **who: Unpack[Who],
 ) -> Result:
-    """Order what was quoted: `ids` has `invoice_id` and `service_change_id`. Blesta makes the change once it is paid.
+    """Order what was quoted: `ids` has `invoice_id` and `service_change_id`. Blesta makes the change once it is paid,
+    which is due `due_at`, or in a week.
 
     `amount` is usually ``quote(…).to_pay`` and must be more than nothing; for a change that costs nothing there
     are `services.change_term` and `change_options`. The journal keeps what is chosen until the second call is answered.
@@ -227,13 +232,11 @@ def order(
         raise ValueError("service_changes.order was asked to change nothing.")
     if not amount.is_finite() or amount <= ZERO:
         raise ValueError("service_changes.order wants an amount of more than nothing.")
-    now = timezone.now()
     line = Line(description or _description(service, pricing), amount, service=service)
     asked: dict[str, Any] = {
         "invoice": {
             "client_id": service.client_id,
-            "date_billed": now.isoformat(timespec="seconds"),
-            "date_due": (now + due_in).astimezone(UTC).isoformat(timespec="seconds"),
+            "date_due": due_at.astimezone(UTC).isoformat(timespec="seconds") if due_at else None,
             "currency": currency,
             "status": "active",
             "lines": [line.values()],

@@ -107,7 +107,8 @@ def edit_recurring(call: Call, invoice_recur_id: int, vars: Array) -> int:
     lines = php.items(vars.get("lines"))
     left = [line for line in lines if "id" not in line or line.get("description") or line.get("amount")]
     kept = {**vars, "lines": {str(index): line for index, line in enumerate(left)}}
-    check({name: value for name, value in kept.items() if name != "lines" or left}, _rules(call, kept, edit=True))
+    values = {name: value for name, value in kept.items() if name != "lines" or left}
+    check(values, _rules(call, values, edit=True))
     call.state.update("recurring_invoices", invoice_recur_id, **_columns(call, vars))
     _store(call, invoice_recur_id, lines)
     return invoice_recur_id
