@@ -152,7 +152,7 @@ def children(model: type[Mirror], made: list[dict[str, Any]]) -> list[Incoming]:
         except Unfit:
             continue
         values = {**converted.values, reference: number % 2 + 1}
-        found.append(Incoming(tuple(values[name] for name in key), Converted(values, (), number), 1))
+        found.append(Incoming(tuple(values.get(name) for name in key), Converted(values, (), number), 1))
     return [one for one in found if None not in one.key]
 
 
