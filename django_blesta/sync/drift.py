@@ -33,7 +33,8 @@ Sight: TypeAlias = dict[str, Any]
 REMEMBERED_FOR = timedelta(days=30)
 MAX_NAMES = 200
 MAX_WORDS = 50
-_WORD = re.compile(r"[\w.-]{1,64}")
+#: Without digits, so that no number of anything is ever kept as a word.
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}")
 _UNPRINTABLE = "…"
 _ROW, _WHOLE = "row", "detail"
 _KINDS = ((bool, "flag"), (int, "number"), (Decimal, "number"), (float, "number"), (str, "text"), (dict, "map"))
@@ -160,7 +161,7 @@ def conclude(run: SyncRun, using: str) -> None:
                 types=types[:200], rows=rows, first_seen_at=now, last_seen_at=now, run_id=run.pk,
             )  # fmt: skip
         known[place] = _united(known.get(place, {}), sight["kinds"])
-    _keep(found, run, using)
+    _keep(found, run, run.company_id, using)
     scope.update(columns=known)
 
 
@@ -189,14 +190,16 @@ def _united(before: Mapping[str, list[str]], kinds: Mapping[str, list[str]]) -> 
     }
 
 
-def _keep(found: Mapping[tuple[str, str, str, str, str], SchemaDrift], run: SyncRun, using: str) -> None:
+def _keep(
+    found: Mapping[tuple[str, str, str, str, str], SchemaDrift], run: SyncRun, company_id: int, using: str
+) -> None:
     """A change of type is an event and stays for a while; the rest stands as long as it is seen.
 
     A `get` shows few rows, so a word that they do not show stays for a while, too.
     """
     places = [place.partition(" ")[::2] for place in run.drift]
     rows = SchemaDrift.objects.using(using)
-    held = rows.filter(resource__in={label for label, _ in places}, company_id=run.company_id)
+    held = rows.filter(resource__in={label for label, _ in places}, company_id=company_id)
     limit = timezone.now() - REMEMBERED_FOR
     over: list[int] = []
     for old in held:

@@ -1,4 +1,4 @@
-"""Blesta's words for states: every one that is known to be used has a label for people, and another is shown as it is."""
+"""Blesta's words for states: every one that is documented has a label for people, another is shown as it is."""
 
 from __future__ import annotations
 

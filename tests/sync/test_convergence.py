@@ -44,7 +44,7 @@ def converges(blesta: Any, habits: str) -> None:
 
 
 @whatever_habits
-@pytest.mark.parametrize("blesta_simulator", [{"clients": 8, "seed": 31}], indirect=True)
+@pytest.mark.parametrize("blesta_simulator", [{"clients": 5, "seed": 31}], indirect=True)
 def test_small_company_converges(blesta, habits):
     converges(blesta, habits)
 
