@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 from django.db import connections, models
 from django.utils import timezone
 
-from django_blesta.models import Mirror, SchemaDrift, SyncRun, SyncScope
+from django_blesta.models import Mirror, MirrorForeignKey, SchemaDrift, SyncRun, SyncScope
 from django_blesta.models.words import is_known
 from django_blesta.resources import resource_of
 
@@ -85,7 +85,7 @@ class Seen:
                 for name in missing:
                     sight["missing"][name] = sight["missing"].get(name, 0) + times
                 for name, value in list(row.items())[:MAX_NAMES]:
-                    kinds = sight["kinds"].setdefault(str(name)[:100], [])
+                    kinds = sight["kinds"].setdefault(_named(name), [])
                     kind = kind_of(value)
                     if kind and kind not in kinds:
                         kinds.append(kind)
@@ -230,6 +230,11 @@ def kind_of(value: Any) -> str:
     return next((word for kind, word in _KINDS if isinstance(value, kind)), "list")
 
 
+def _named(name: Any) -> str:
+    """A column's name as a database can hold it: Blesta's JSON may have anything for a key."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(name)[:100])
+
+
 def _place(model: type[Mirror], whole: bool) -> str:
     return f"{model._meta.label_lower} {_WHOLE if whole else _ROW}"
 
@@ -240,7 +245,7 @@ def _judged(model: type[Mirror], whole: bool, names: tuple[str, ...]) -> tuple[t
     resource = resource_of(model)
     wanted = resource.read_columns | resource.read_whole if whole else resource.read_columns
     known = resource.read_columns | resource.read_whole | resource.left_out.keys() | {"company_id"}
-    unknown = sorted(str(name)[:100] for name in {*names} - known - _given(model))
+    unknown = sorted({_named(name) for name in {*names} - known - _given(model)})
     return tuple(unknown[:MAX_NAMES]), tuple(sorted(wanted - {*names} - _given(model)))
 
 
@@ -258,10 +263,10 @@ def _given(model: type[Mirror]) -> frozenset[str]:
     resource = resource_of(model)
     given = {resource.fields.columns.get(resource.parent, "")}
     if resource.embedded_in:
-        relation = resource.embedded_in.partition(".")[2]
-        for one in model._meta.concrete_fields:
-            if isinstance(one, models.ForeignKey) and one.remote_field.related_name == relation:
-                given |= {f"{one.name}_id"}
+        parent, _, relation = resource.embedded_in.partition(".")
+        keys = [one for one in model._meta.concrete_fields if isinstance(one, MirrorForeignKey)]
+        wanted = (parent, relation)
+        given |= {one.attname for one in keys if (one.related_model.__name__, one.remote_field.related_name) == wanted}
     return frozenset(given - {""})
 
 

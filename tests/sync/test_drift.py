@@ -61,6 +61,16 @@ class TestDrift:
         assert (again.pk, again.first_seen_at) == (first.pk, first.first_seen_at)
         assert again.last_seen_at > first.last_seen_at
 
+    @pytest.mark.every_database
+    def test_name_that_no_database_holds_is_no_harm(self, blesta):
+        names = ["we\x00ird", "", "🦄" * 300, "\u202e", "status ", "x'; --"]
+        altered(blesta, "Invoices", "getList", lambda row: row.update(dict.fromkeys(names, 1)))
+        (run,) = sync.run([Invoice], details=False)
+        assert (run.state, run.quarantined) == (SyncRun.State.COMPLETE, 0)
+        assert {row.column for row in SchemaDrift.objects.all()} == {
+            "we\ufffdird", "", "🦄" * 100, "\ufffd", "status ", "x'; --",
+        }  # fmt: skip
+
     def test_unknown_column_of_a_child_is_the_childs(self, blesta):
         altered(blesta, "Invoices", "get", lambda row: [line.update(weight=1) for line in row["line_items"]])
         sync.run([Invoice])
