@@ -165,6 +165,28 @@ def conclude(run: SyncRun, using: str) -> None:
     scope.update(columns=known)
 
 
+def glimpse(seen: Seen, company_id: int, *, using: str) -> None:
+    """What one row outside any run shows for the first time; that something is lacking is for a whole run to say.
+
+    Where there is nothing new, which is nearly always, this costs no statement.
+    """
+    now = timezone.now()
+    news = []
+    for place, sight in seen.sights().items():
+        label, _, tier = place.partition(" ")
+        for kind, column, word, types, rows in _findings(sight, None):
+            if kind not in {Kind.UNKNOWN, Kind.WORD}:
+                continue
+            news.append(
+                SchemaDrift(
+                    resource=label, company_id=company_id, tier=tier, kind=kind, column=column, word=word,
+                    types=types[:200], rows=rows, first_seen_at=now, last_seen_at=now,
+                )
+            )  # fmt: skip
+    if news:
+        SchemaDrift.objects.using(using).bulk_create(news, ignore_conflicts=True)
+
+
 def _findings(sight: Sight, before: dict[str, list[str]] | None) -> Iterable[tuple[str, str, str, str, int]]:
     """Kind, column, word, types and rows. A column is missing when no row had it; some rows may well lack one."""
     kinds: dict[str, list[str]] = sight["kinds"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_blesta import sync
 from django_blesta.checks import DRIFT_CHECKS, check_drift
-from django_blesta.models import Client, Coupon, Invoice, InvoiceLine, SchemaDrift, SyncRun, mirrors
+from django_blesta.models import Client, ClientGroup, Coupon, Invoice, InvoiceLine, SchemaDrift, SyncRun, mirrors
 from django_blesta.status import Level, snapshot
 from django_blesta.sync.drift import Seen, kind_of
 from tests.sync.comparison import differences
@@ -145,6 +145,15 @@ class TestDrift:
         assert [row.word for row in SchemaDrift.objects.all()] == ["barter"]
         sync.run([Coupon])  # nothing changed, so no coupon is fetched whole
         assert [row.word for row in SchemaDrift.objects.all()] == ["barter"]
+
+    @pytest.mark.every_database
+    def test_refresh_of_one_row_tells_what_is_new_and_not_what_is_lacking(self, blesta):
+        sync.run([ClientGroup, Client])
+        altered(blesta, "Clients", "get", lambda row: (row.pop("city"), row.update(mood=1, status="idle")))
+        assert sync.refresh(Client, 8)
+        assert sync.refresh(Client, 8)
+        assert found() == [("detail", Kind.UNKNOWN, "mood", "number"), ("detail", Kind.WORD, "status", "idle")]
+        assert Client.objects.get(pk=8).status == "idle"
 
 
 @SIMULATED
