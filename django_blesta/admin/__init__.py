@@ -21,6 +21,7 @@ from django_blesta.admin import (
     transactions,
 )
 from django_blesta.admin._mirror import MirrorAdmin, ReadOnlyAdmin, Related
+from django_blesta.admin._others import register_the_rest
 from django_blesta.admin.operations import OperationAdminMixin
 
 __all__ = [
@@ -45,3 +46,5 @@ __all__ = [
     "status",
     "transactions",
 ]
+
+register_the_rest()
