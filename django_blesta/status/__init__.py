@@ -97,6 +97,11 @@ class ResourceStatus:
     counted_at: datetime | None = None
     drift: tuple[str, ...] = ()
 
+    @property
+    def percent(self) -> int | None:
+        """The coverage, rounded down: 100 means every row."""
+        return None if self.coverage is None else int(self.coverage * 100)
+
 
 @dataclass(frozen=True, slots=True)
 class OperationCount:

@@ -91,5 +91,7 @@ def about_traffic(traffic: Traffic, connection: ConnectionStatus) -> list[Troubl
     if traffic.is_slow:
         sentence = _("Blesta takes %(seconds)s seconds to answer, on average of the last quarter of an hour.")
         advice = _("Look at the load of Blesta’s server and database. REQUESTS_PER_SECOND limits what comes from here.")
-        found.append(Trouble(Level.WARNING, "slow", sentence % {"seconds": f"{traffic.lately.average / 1000:.1f}"}, advice))
+        found.append(
+            Trouble(Level.WARNING, "slow", sentence % {"seconds": f"{traffic.lately.average / 1000:.1f}"}, advice)
+        )
     return found
