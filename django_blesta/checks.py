@@ -7,12 +7,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import models
+from django.db import connections, models
 
 from django_blesta import conf
-from django_blesta.models import Mirror, mirrors
+from django_blesta.models import Mirror, SchemaDrift, mirrors
 from django_blesta.models.base import BOOKKEEPING
 from django_blesta.resources import Resource
+from django_blesta.status import Drift, drift_of
 from django_blesta.sync.plan import needed_by
 
 #: What each id stands for. An id is never given another meaning.
@@ -125,3 +126,45 @@ def _circles() -> list[CheckMessage]:
 
 def _mistake(model: type[Mirror], code: str, what: str, hint: str) -> CheckMessage:
     return Error(f"{model._meta.label} {what}.", hint=hint, obj=model, id=f"django_blesta.{code}")
+
+
+#: What the last complete runs found of Blesta's rows; asked of the database, so only by `check --database` and by
+#: `migrate`.
+DRIFT_CHECKS = {
+    "django_blesta.W201": "Columns of Blesta's that are mirrored have vanished or changed their type.",
+    "django_blesta.W202": "Blesta's rows have columns that no declaration knows, or lack some that were expected.",
+    "django_blesta.W203": "Blesta uses words that this version does not know.",
+}
+_DRIFT_KINDS = {
+    SchemaDrift.Kind.VANISHED: "W201",
+    SchemaDrift.Kind.RETYPED: "W201",
+    SchemaDrift.Kind.UNKNOWN: "W202",
+    SchemaDrift.Kind.MISSING: "W202",
+    SchemaDrift.Kind.WORD: "W203",
+}
+_NAMED = 10
+
+
+@register(Tags.database)
+def check_drift(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """One warning per mirror and kind of difference; nothing is lost by any of them."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if SchemaDrift._meta.db_table not in connections[alias].introspection.table_names():
+            continue
+        sorted_out: dict[tuple[str, str], list[str]] = {}
+        for one in drift_of(alias):
+            sorted_out.setdefault((one.resource, _DRIFT_KINDS[SchemaDrift.Kind(one.kind)]), []).append(_written(one))
+        for (resource, code), names in sorted_out.items():
+            listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+            identifier = f"django_blesta.{code}"
+            message = f"{resource} in {alias!r}: {DRIFT_CHECKS[identifier]} {listed}."
+            hint = "No row is lost by it. Look for a newer django_blesta; to live with it, use SILENCED_SYSTEM_CHECKS."
+            found.append(Warning(message, hint=hint, obj=resource, id=identifier))
+    return found
+
+
+def _written(one: Drift) -> str:
+    return f"{one.column} ({one.word or one.types})" if one.word or one.types else one.column

@@ -100,12 +100,25 @@ class Resource:
     company: str = ""
     plugin: str = ""
     events: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    left_out: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """Columns of Blesta's that are known and not mirrored, each with the reason; any other is news (schema drift)."""
 
     def calls(self) -> Iterable[tuple[str, str, Shape, bool]]:
         """Each call that reading this resource needs: Blesta's class, method, shape, and whether false is empty."""
         for call, shape in ((self.listing, Shape.ROWS), (self.count, Shape.COUNT), (self.get, Shape.ROW)):
             if call is not None:
                 yield self.remote_of(call), call.method, shape, call.false_is_empty and shape is Shape.ROWS
+
+    @property
+    def read_columns(self) -> frozenset[str]:
+        """Columns of Blesta's that the row tier reads, maps that a path reaches into by their own name."""
+        return frozenset(path.partition(".")[0] for path in self.fields.columns.values())
+
+    @property
+    def read_whole(self) -> frozenset[str]:
+        """Columns of Blesta's that only a `get` brings: the detail tier's, and the children."""
+        named = {path.partition(".")[0] for path in self.detail.columns.values()}
+        return frozenset(named.union(self.detail.children.values()))
 
     @property
     def is_scoped(self) -> bool:

@@ -80,52 +80,6 @@ LEFT_OUT = {
     "domains": "A domain is a service, and mirrored as one; its own list asks the registrar once per row.",
     "webhook_logs": "A log that grows without end and is pruned; read on demand, by whoever looks for missed events.",
 }
-_FORMAT = "How Blesta makes `id_code`, which is mirrored."
-_PAYMENT = "A token of the payment provider's."
-_NUMBER = "A number of a card or an account is never kept."
-_NAMES = "The contact's own names are mirrored."
-_JOINED = "Joined in from a row that is mirrored itself."
-
-#: Columns of mirrored kinds that no mirror has, and why.
-COLUMNS_LEFT_OUT = {
-    "clients": {"id_format": _FORMAT, "id_value": _FORMAT, "username": _JOINED, "numbers": _JOINED, "group": _JOINED,
-                "note_count": _JOINED},
-    "contacts": {"contact_type_name": _JOINED, "contact_type_is_lang": _JOINED},
-    "contact_types": {"real_name": "A translation of `name`."},
-    "users": {"recovery_email": "Of use to nobody but Blesta.", "date_added": "Of use to nobody but Blesta.",
-              "password": "A hash.", "two_factor_key": "A secret.", "two_factor_pin": "A secret."},
-    "accounts_cc": {"first_name": _NAMES, "last_name": _NAMES, "gateway_id": _PAYMENT, "reference_id": _PAYMENT,
-                    "client_reference_id": _PAYMENT, "number": _NUMBER},
-    "accounts_ach": {"first_name": _NAMES, "last_name": _NAMES, "gateway_id": _PAYMENT, "account": _NUMBER,
-                     "routing": _NUMBER, "reference_id": _PAYMENT},
-    "packages": {"id_format": _FORMAT, "id_value": _FORMAT, "description_html": "In `descriptions_html`, made safe.",
-                 "module_group": "Groups of module rows are not mirrored.", "email_content": "A template of mails.",
-                 "plugins": "Of use to nobody but Blesta.", "meta": "The module's own settings; may hold credentials."},
-    "services": {"package_pricing": _JOINED},
-    "service_changes": {"data": "What a client asked for; may hold what was typed as a password."},
-    "invoices": {"id_format": _FORMAT, "id_value": _FORMAT, "previous_due": "Not known to be filled.",
-                 "meta": "A plugin's or gateway's own."},
-    "invoice_lines": {"taxes": "The invoice's taxes are mirrored, with their sums."},
-    "recurring_invoices": {"delivery": "Nobody has said what it looks like."},
-    "transactions": {"gateway_type": _JOINED, "type_name": _JOINED, "credited_amount": "`amount - applied_amount`."},
-    "transaction_applied": {"amount": _JOINED, "status": _JOINED, "type": _JOINED, "type_name": _JOINED,
-                            "gateway_name": _JOINED, "gateway_type": _JOINED, "transaction_number": _JOINED,
-                            "reference_id": _JOINED, "invoice_id_code": _JOINED},
-    "modules": {"version": "A label is all that is needed.", "rows": "Mirrored by themselves, by name.",
-                "groups": "A label is all that is needed."},
-    "gateways": {"class": "A label is all that is needed.", "version": "A label is all that is needed.",
-                 "currencies": "A label is all that is needed.", "meta": "Credentials."},
-    "staff": {"email": "Names are all that is needed.", "email_mobile": "Names are all that is needed.",
-              "number_mobile": "Names are all that is needed.", "groups": "Names are all that is needed."},
-    "tickets": {"department_name": _JOINED},
-    "ticket_replies": {"attachments": "Files stay in Blesta."},
-    "ticket_departments": {"method": "Of the mailbox.", "require_captcha": "Of Blesta's own form.",
-                           "user": "A login.", "password": "A secret."},
-    "orders": {"fraud_report": "What others say of a person."},
-    "order_forms": {"require_tos": "Of Blesta's own form."},
-    "domain_tlds": {"id": "Blesta asks for a top-level domain by company and name."},
-    "webhooks": {"fields": "What is sent, never how to reach it; nothing depends on it."},
-}  # fmt: skip
 
 
 def columns_of(model: type) -> set[str]:
@@ -133,8 +87,7 @@ def columns_of(model: type) -> set[str]:
     from django_blesta.resources import resource_of
 
     resource = resource_of(model)
-    names = {name.partition(".")[0] for tier in (resource.fields, resource.detail) for name in tier.columns.values()}
-    names |= set(resource.detail.children.values())
+    names = set(resource.read_columns | resource.read_whole)
     if resource.embedded_in:  # the parent's id comes from the parent
         parent = resource.embedded_in.partition(".")[0].lower()
         names |= {f"{parent}_id"}
@@ -155,9 +108,8 @@ def page() -> str:
         "older. A plugin that your Blesta does not have is shown as “not installed”, and is not an error.",
         "",
     ]
-    for model in mirrors():
-        if model._meta.app_label != "django_blesta":
-            continue
+    own = [model for model in mirrors() if model._meta.app_label == "django_blesta"]
+    for model in own:
         resource = resource_of(model)
         lines += [f"## {model.__name__}", "", _sentence(model), ""]
         lines += ["| ours | Blesta's | read with |", "|---|---|---|"]
@@ -166,8 +118,9 @@ def page() -> str:
             lines += [f"| `{ours}` (rows) | `{theirs}` | {tier} |" for ours, theirs in columns.children.items()]
         lines.append("")
     lines += ["## Columns that are left out", "", "| of | column | reason |", "|---|---|---|"]
-    for name, reasons in COLUMNS_LEFT_OUT.items():
-        lines += [f"| {MIRRORED[name]} | `{column}` | {reason} |" for column, reason in reasons.items()]
+    for model in own:
+        reasons = resource_of(model).left_out
+        lines += [f"| {model.__name__} | `{column}` | {reason} |" for column, reason in reasons.items()]
     lines += ["", "## Not mirrored", "", "| Blesta's | reason |", "|---|---|"]
     lines += [f"| `{name}` | {reason} |" for name, reason in LEFT_OUT.items()]
     lines += [

@@ -21,6 +21,7 @@ from django_blesta.admin import (
     transactions,
 )
 from django_blesta.admin._mirror import MirrorAdmin, ReadOnlyAdmin, Related
+from django_blesta.admin._others import register_the_rest
 
 __all__ = [
     "MirrorAdmin",
@@ -43,3 +44,5 @@ __all__ = [
     "status",
     "transactions",
 ]
+
+register_the_rest()

@@ -76,8 +76,10 @@ class Related:
 class MirrorAdmin(ReadOnlyAdmin):
     """Read-only face of one mirror; a site's own mirrors may use it as it stands.
 
-    For each foreign key `x` there is a column `x_link`, for each amount `x_money`, for each other decimal `x_number`,
-    for each moment `x_day` without its time, for each Blesta word that the model has an `x_label` for `x_word`; `row`
+    For each foreign key `x` there is a column `x_link`, and `x_id_only` in its place for staff who may not see the rows
+    that it leads to: nobody learns a client's name from an invoice. For each amount there is `x_money`, for each other
+    decimal `x_number`, for each moment `x_day` without its time, for each Blesta word that the model has an `x_label`
+    for `x_word`; `row`
     is the row's own name (`name_of`), marked when the row is gone.
     """
 
@@ -102,6 +104,9 @@ class MirrorAdmin(ReadOnlyAdmin):
         for field in model._meta.concrete_fields:
             if isinstance(field, MirrorForeignKey):
                 setattr(self, f"{field.name}_link", _column(partial(self._link, field), field.verbose_name, field.name))
+                setattr(
+                    self, f"{field.name}_id_only", _column(partial(_id_only, field), field.verbose_name, field.name)
+                )
             elif isinstance(field, MoneyField):
                 setattr(
                     self,
@@ -123,8 +128,32 @@ class MirrorAdmin(ReadOnlyAdmin):
                     self, f"{field.name}_word", _column(partial(self._word, field.name), field.verbose_name, field.name)
                 )
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self._for(request, super().get_list_display(request))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """A filter by the rows of another mirror names them all."""
+        hidden = self._hidden_from(request)
+        return [one for one in super().get_list_filter(request) if not (isinstance(one, str) and one in hidden)]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """What one may not see one may not guess at either."""
+        hidden = self._hidden_from(request)
+        return [name for name in super().get_search_fields(request) if _first_step(name) not in hidden]
+
+    def _hidden_from(self, request: HttpRequest) -> set[str]:
+        """Foreign keys to mirrors whose rows these staff may not see."""
+        keys = [field for field in self.model._meta.concrete_fields if isinstance(field, MirrorForeignKey)]
+        visible = {model: may_see(model, self.admin_site, request) for model in {key.related_model for key in keys}}
+        return {key.name for key in keys if not visible[key.related_model]}
+
+    def _for(self, request: HttpRequest, columns: Iterable[Any]) -> list[Any]:
+        """The columns, with bare ids in the place of names that these staff may not see."""
+        hidden = {f"{name}_link": f"{name}_id_only" for name in self._hidden_from(request)}
+        return [hidden.get(column, column) if isinstance(column, str) else column for column in columns]
+
     def get_list_select_related(self, request: HttpRequest) -> Any:
-        return self._joined(self.list_display) or False
+        return self._joined(self.get_list_display(request)) or False
 
     def _joined(self, columns: Iterable[Any]) -> tuple[str, ...]:
         """The foreign keys that rows with these columns read: one query then fetches them all."""
@@ -194,9 +223,13 @@ class MirrorAdmin(ReadOnlyAdmin):
             forms = [f"{field.name}{suffix}" for suffix in ("_link", "_money", "_number", "_word", "")]
             if field.name not in HIDDEN and not placed.intersection(forms):
                 facts.append(next(name for name in forms if hasattr(self, name) or name == field.name))
+        shown = [
+            tuple(self._for(request, line)) if isinstance(line, tuple) else self._for(request, [line])[0]
+            for line in facts
+        ]
         kept = (*BOOKKEEPING, "known_as_of")
         return [
-            (None, {"fields": facts}),
+            (None, {"fields": shown}),
             (_("Bookkeeping"), {"classes": ("collapse",), "fields": kept}),
         ]
 
@@ -238,8 +271,10 @@ class MirrorAdmin(ReadOnlyAdmin):
             return None
         face = self.admin_site.get_model_admin(model)
         rows = manager.order_by(*related.ordering)
+        columns: Iterable[str] = related.columns
         if isinstance(face, MirrorAdmin):
-            rows = rows.select_related(*face._joined(related.columns)) if face._joined(related.columns) else rows
+            columns = face._for(request, related.columns)
+            rows = rows.select_related(*face._joined(columns)) if face._joined(columns) else rows
         found = list(rows[: related.rows + 1])
         more = len(found) > related.rows
         shown = found[: related.rows]
@@ -248,8 +283,8 @@ class MirrorAdmin(ReadOnlyAdmin):
         return {
             "name": related.accessor,
             "title": capfirst(str(model._meta.verbose_name_plural)),
-            "labels": [(column, label_for_field(column, model, face)) for column in related.columns],
-            "rows": [[(column, cell(row, column, face)) for column in related.columns] for row in shown],
+            "labels": [(column, label_for_field(column, model, face)) for column in columns],
+            "rows": [[(column, cell(row, column, face)) for column in columns] for row in shown],
             "count": manager.count() if more else len(shown),
             "more": f"{where}?{reference.name}__{reference.target_field.name}__exact={obj.pk}" if more else "",
         }
@@ -265,6 +300,8 @@ class MirrorAdmin(ReadOnlyAdmin):
             if isinstance(field, MirrorForeignKey):
                 key = request.GET.get(f"{field.name}__{field.target_field.name}__exact", "")
                 if key.isdecimal() and len(key) < 19:
+                    if not may_see(field.related_model, self.admin_site, request):
+                        return f"{capfirst(str(field.verbose_name))}: #{key}"
                     named = field.related_model._default_manager.filter(pk=key).first()
                     return f"{capfirst(str(field.verbose_name))}: {named or '#' + key}"
         return None
@@ -278,6 +315,15 @@ class MirrorAdmin(ReadOnlyAdmin):
         if term.isascii() and term.isdecimal() and len(term) < 19 and self.get_search_fields(request):
             found = found | queryset.filter(pk=int(term))
         return found, may_repeat
+
+
+def _id_only(field: MirrorForeignKey, obj: Mirror) -> str | None:
+    key = getattr(obj, field.attname)
+    return None if key is None else f"#{key}"
+
+
+def _first_step(lookup: str) -> str:
+    return lookup.lstrip("^=@").partition("__")[0]
 
 
 def _column(show: Callable[[Any], Any], description: Any, ordering: str) -> Callable[[Any], Any]:

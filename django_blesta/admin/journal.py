@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._ledger import calls_link
 from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to, may_see
-from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SyncRun, mirrors
+from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SchemaDrift, SyncRun, mirrors
 
 
 def mirror_labels() -> dict[str, str]:
@@ -58,7 +58,7 @@ class JournalAdmin(ReadOnlyAdmin):
         return link_to(row, self.admin_site) if row else f"#{pk}"
 
     @admin.display(description=_("resource"), ordering="resource")
-    def resource_name(self, obj: SyncRun | QuarantinedRow | Change | Certificate | Operation) -> str:
+    def resource_name(self, obj: SyncRun | QuarantinedRow | SchemaDrift | Change | Certificate | Operation) -> str:
         return str(mirror_labels().get(obj.resource, obj.resource))
 
     @admin.display(description=_("state"), ordering="state")
@@ -103,6 +103,7 @@ class SyncRunAdmin(JournalAdmin):
                     ("stale", "foreign", "removed", "quarantined"),
                     ("violation_count", "violations"),
                     "drift",
+                    "orphans",
                 )
             },
         ),
@@ -146,6 +147,13 @@ class QuarantinedRowAdmin(JournalAdmin):
             return None
         pk = int(obj.remote_id[:18])
         return self.held(obj, model, pk) if model._base_manager.filter(pk=pk).exists() else None
+
+
+@admin.register(SchemaDrift)
+class SchemaDriftAdmin(JournalAdmin):
+    list_display = ("column", "resource_name", "kind", "word", "types", "rows", "tier", "first_seen_at", "last_seen_at")
+    list_filter = ("kind", ResourceFilter)
+    search_fields = ("column", "word")
 
 
 @admin.register(Change)

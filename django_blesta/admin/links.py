@@ -150,7 +150,7 @@ def linked_users(client: Client, request: HttpRequest, site: admin.AdminSite) ->
 @admin.register(ClientLink)
 class ClientLinkAdmin(_ModelAdmin):
     form = ClientLinkForm
-    list_display = ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
+    list_display = ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at", "is_doubted")
     list_select_related = ("user", "linked_by")
     search_fields = ("user__username", "user__email", "client_id__exact")
     search_help_text = _("The user's name or e-mail; or the client's number, name, company, e-mail or id.")
@@ -232,7 +232,8 @@ class ClientLinkAdmin(_ModelAdmin):
             return TemplateResponse(request, "django_blesta/admin/link_confirmation.html", context)
         for link in links:
             link.suspended_at = suspended_at
-            link.save(update_fields=["suspended_at"])
+            link.is_doubted = False  # somebody has looked
+            link.save(update_fields=["suspended_at", "is_doubted"])
             self.log_change(request, link, [{"changed": {"fields": ["suspended at"]}}])
         self.message_user(request, done, messages.SUCCESS)
         return None
@@ -259,7 +260,7 @@ class ClientLinkAdmin(_ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: ClientLink | None = None) -> Any:
         if obj is not None:
-            return ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at")
+            return ("user", "client_name", "using", "linked_by", "linked_at", "suspended_at", "is_doubted")
         return ("user", "using", "client") if len(installations()) > 1 else ("user", "client")
 
     def get_search_results(

@@ -19,7 +19,17 @@ from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
 from django_blesta.admin._tiles import tiles_of
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
-from django_blesta.models import Certificate, LoggedCall, Operation, QuarantinedRow, Status, SyncRun, mirror_named
+from django_blesta.models import (
+    Certificate,
+    ClientLink,
+    LoggedCall,
+    Operation,
+    QuarantinedRow,
+    SchemaDrift,
+    Status,
+    SyncRun,
+    mirror_named,
+)
 
 RUNS_SHOWN = 12
 _State = Operation.State
@@ -95,6 +105,10 @@ def _nowhere(*rows: Any) -> str:
 def _where(trouble: status.Trouble, link: Link) -> str:
     """Where the rows are that a trouble speaks of."""
     match trouble.code:
+        case "schema-drift":
+            return link(SchemaDrift, f"resource={trouble.resource}")
+        case "links-doubted":
+            return link(ClientLink)
         case "quarantined":
             return link(QuarantinedRow)
         case "operations-unknown":
@@ -107,8 +121,6 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(LoggedCall, "kind=slow")
         case "differs":
             return link(Certificate, "holds__exact=0")
-        case "drift":
-            return link(SyncRun, f"resource={trouble.resource}")
         case "operations-sending":
             return link(Operation, f"state__exact={Operation.State.SENDING}")
         case "left-behind":

@@ -11,6 +11,10 @@ from django_blesta.models.clients import Client, Contact
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
 
+_NAMES = "The contact's own names are mirrored."
+_PAYMENT = "A token of the payment provider's."
+_NUMBER = "A number of a card or an account is never kept."
+
 
 class PaymentAccount(Mirror):
     """What stored cards and bank accounts share. The columns are too short for a number to fit by mistake."""
@@ -57,6 +61,14 @@ class CardAccount(PaymentAccount):
         get=Call("getCc", {"decrypt": False}, key="account_id"),
         parent="client",
         company="contact",
+        left_out={
+            "first_name": _NAMES,
+            "last_name": _NAMES,
+            "gateway_id": _PAYMENT,
+            "reference_id": _PAYMENT,
+            "client_reference_id": _PAYMENT,
+            "number": _NUMBER,
+        },
     )
 
     class Meta:
@@ -77,6 +89,14 @@ class BankAccount(PaymentAccount):
         get=Call("getAch", {"decrypt": False}, key="account_id"),
         parent="client",
         company="contact",
+        left_out={
+            "first_name": _NAMES,
+            "last_name": _NAMES,
+            "gateway_id": _PAYMENT,
+            "account": _NUMBER,
+            "routing": _NUMBER,
+            "reference_id": _PAYMENT,
+        },
     )
 
     class Meta:

@@ -31,6 +31,11 @@ else:  # Django's field classes take no parameters at run time
     _Descriptor = ForwardManyToOneDescriptor
 
 
+#: Reasons for leaving a column out that several declarations share.
+FORMAT = "How Blesta makes `id_code`, which is mirrored."
+JOINED = "Joined in from a row that is mirrored itself."
+
+
 class MoneyField(_DecimalField):
     """An amount with Blesta's four places; the currency is always in a column beside it."""
 

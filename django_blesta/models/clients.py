@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import AllowedMapField, CountryField, Mirror, MirrorForeignKey
+from django_blesta.models.base import FORMAT, JOINED, AllowedMapField, CountryField, Mirror, MirrorForeignKey
 from django_blesta.models.words import label_for
 from django_blesta.resources import Call, Resource, mapped
 
@@ -70,6 +70,13 @@ class User(Mirror):
         get=Call("get", key="user_id"),
         reached_by=("Client.user", "Contact.user", "Staff.user"),
         events={"Users.delete": "user_id", "Users.edit": "user_id"},
+        left_out={
+            "recovery_email": "Of use to nobody but Blesta.",
+            "date_added": "Of use to nobody but Blesta.",
+            "password": "A hash.",
+            "two_factor_key": "A secret.",
+            "two_factor_pin": "A secret.",
+        },
     )
 
     class Meta:
@@ -142,6 +149,15 @@ class Client(Mirror):
             "Clients.add": "client_id",
             "Clients.edit": "client_id",
             "Clients.delete": "client_id",
+        },
+        left_out={
+            "group_name": JOINED,
+            "id_format": FORMAT,
+            "id_value": FORMAT,
+            "username": JOINED,
+            "numbers": JOINED,
+            "group": JOINED,
+            "note_count": JOINED,
         },
     )
 
@@ -227,6 +243,10 @@ class Contact(Mirror):
         parent="client",
         company="client",
         events={"Contacts.add": "contact_id", "Contacts.edit": "contact_id", "Contacts.delete": "contact_id"},
+        left_out={
+            "contact_type_name": JOINED,
+            "contact_type_is_lang": JOINED,
+        },
     )
 
     class Meta:
@@ -255,6 +275,9 @@ class ContactType(Mirror):
         listing=Call("getTypes", company="company_id", paged=False),
         get=Call("getType", key="contact_type_id"),
         company="key",
+        left_out={
+            "real_name": "A translation of `name`.",
+        },
     )
 
     class Meta:
@@ -353,6 +376,12 @@ class ClientLink(models.Model):
     )
     linked_at = models.DateTimeField(_("linked at"), auto_now_add=True)
     suspended_at = models.DateTimeField(_("suspended at"), null=True, blank=True)
+    is_doubted = models.BooleanField(
+        _("suspended by the sync"),
+        default=False,
+        editable=False,
+        help_text=_("Its id now names somebody else in Blesta."),
+    )
 
     class Meta:
         verbose_name = _("client link")

@@ -47,6 +47,9 @@ class DomainTld(Mirror):
         get=Call("get", key="tld", company="company_id"),
         key=("company", "tld"),
         company="key",
+        left_out={
+            "id": "Blesta asks for a top-level domain by company and name.",
+        },
     )
 
     class Meta:

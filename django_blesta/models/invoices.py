@@ -11,7 +11,15 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, address_of, per_currency
+from django_blesta.models.base import (
+    FORMAT,
+    Mirror,
+    MirrorForeignKey,
+    MirrorQuerySet,
+    MoneyField,
+    address_of,
+    per_currency,
+)
 from django_blesta.models.clients import Client
 from django_blesta.models.services import Service
 from django_blesta.models.taxes import Tax
@@ -92,6 +100,12 @@ class Invoice(Mirror):
             "Invoices.setClosed": "invoice_id",
             "Invoices.createFromServices": "invoice_id",
         },
+        left_out={
+            "id_format": FORMAT,
+            "id_value": FORMAT,
+            "previous_due": "Not known to be filled.",
+            "meta": "A plugin's or gateway's own.",
+        },
     )
 
     objects: ClassVar[Any] = InvoiceQuerySet.as_manager()
@@ -149,6 +163,9 @@ class InvoiceLine(Mirror):
         ),
         embedded_in="Invoice.lines",
         company="invoice",
+        left_out={
+            "taxes": "The invoice's taxes are mirrored, with their sums.",
+        },
     )
 
     class Meta:

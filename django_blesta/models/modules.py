@@ -23,6 +23,11 @@ class Module(Mirror):
         listing=Call("getAll", {"sort_by": "name", "order": "asc"}, company="company_id", paged=False),
         get=Call("get", {"rows": False, "groups": False}, key="module_id"),
         company="key",
+        left_out={
+            "version": "A label is all that is needed.",
+            "rows": "Mirrored by themselves, by name.",
+            "groups": "A label is all that is needed.",
+        },
     )
 
     class Meta:
@@ -70,6 +75,12 @@ class Gateway(Mirror):
         listing=Call("getAll", company="company_id", paged=False),
         get=Call("get", key="gateway_id"),
         company="key",
+        left_out={
+            "class": "A label is all that is needed.",
+            "version": "A label is all that is needed.",
+            "currencies": "A label is all that is needed.",
+            "meta": "Credentials.",
+        },
     )
 
     class Meta:

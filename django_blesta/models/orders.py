@@ -47,6 +47,9 @@ class OrderForm(Mirror):
         get=Call("get", key="order_form_id"),
         each=("active", "inactive"),
         company="key",
+        left_out={
+            "require_tos": "Of Blesta's own form.",
+        },
     )
 
     class Meta:
@@ -91,6 +94,9 @@ class Order(Mirror):
         get=Call("get", key="order_id"),
         each=("pending", "accepted", "fraud", "canceled"),
         company="client",
+        left_out={
+            "fraud_report": "What others say of a person.",
+        },
     )
 
     class Meta:

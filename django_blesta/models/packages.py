@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
-from django_blesta.models.base import Mirror, MirrorForeignKey, MoneyField, TranslationsField
+from django_blesta.models.base import FORMAT, Mirror, MirrorForeignKey, MoneyField, TranslationsField
 from django_blesta.models.fields import SanitisedTranslationsField
 from django_blesta.models.modules import Module, ModuleRow
 from django_blesta.models.options import PackageOptionGroup
@@ -58,6 +58,15 @@ class Package(Mirror):
         get=Call("get", key="package_id"),
         company="key",
         events={"Packages.add": "package_id", "Packages.edit": "package_id", "Packages.delete": "package_id"},
+        left_out={
+            "id_format": FORMAT,
+            "id_value": FORMAT,
+            "description_html": "In `descriptions_html`, made safe.",
+            "module_group": "Groups of module rows are not mirrored.",
+            "email_content": "A template of mails.",
+            "plugins": "Of use to nobody but Blesta.",
+            "meta": "The module's own settings; may hold credentials.",
+        },
     )
 
     class Meta:

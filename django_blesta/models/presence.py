@@ -65,7 +65,6 @@ class Census(models.Model):
     rows = models.BigIntegerField(_("rows"), default=0)
     gone = models.BigIntegerField(_("gone"), default=0)
     detailed = models.BigIntegerField(_("with detail"), default=0)
-    orphans = models.BigIntegerField(_("naming a parent that is not here"), default=0)
     counted_at = models.DateTimeField(_("counted at"))
 
     class Meta:

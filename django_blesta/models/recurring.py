@@ -46,6 +46,9 @@ class RecurringInvoice(Mirror):
         get=Call("getRecurring", key="invoice_recur_id"),
         parent="client",
         company="client",
+        left_out={
+            "delivery": "Nobody has said what it looks like.",
+        },
     )
 
     class Meta:
@@ -76,6 +79,7 @@ class RecurringInvoiceLine(Mirror):
         fields=mapped("id", "description", "qty", "amount", position="order"),
         embedded_in="RecurringInvoice.lines",
         company="recurring_invoice",
+        left_out={"invoice_recur_id": "The parent says it."},
     )
 
     class Meta:

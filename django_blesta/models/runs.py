@@ -58,7 +58,8 @@ class SyncRun(models.Model):
     violations = models.JSONField(_("sums that do not add up"), default=list, blank=True)
     violation_count = models.IntegerField(_("number of sums that do not add up"), default=0)
     notice = models.CharField(_("notice"), max_length=500, blank=True)
-    drift = models.JSONField(_("columns missing from rows"), default=dict, blank=True)
+    drift = models.JSONField(_("what the rows looked like"), default=dict, blank=True)
+    orphans = models.JSONField(_("rows without their parent"), default=dict, blank=True)
     error = models.CharField(_("error"), max_length=500, blank=True)
     error_kind = models.CharField(_("kind of error"), max_length=50, blank=True)
 
@@ -135,7 +136,7 @@ class Lease(models.Model):
 
 
 class SyncScope(models.Model):
-    """One resource of one company: which run has it now, and what earlier runs learned of its listing."""
+    """One resource of one company: which run has it now, and what earlier runs learned of its listing and its rows."""
 
     resource = models.CharField(_("resource"), max_length=100)
     company_id = models.BigIntegerField(_("company id"))
@@ -143,6 +144,7 @@ class SyncScope(models.Model):
         SyncRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("running now")
     )
     completed_fence = models.BigIntegerField(default=0)
+    columns = models.JSONField(_("columns of Blesta's rows"), default=dict, blank=True)
 
     class Meta:
         verbose_name = _("scope of the sync")
@@ -176,6 +178,46 @@ class QuarantinedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource} {self.remote_id}: {self.sentence}"
+
+
+class SchemaDrift(models.Model):
+    """What Blesta's rows have otherwise than the declaration says, as the last complete run found it.
+
+    Blesta adds columns and words in every release, and no row is lost by that. `rows` counts those that showed it.
+    Names and types are kept, no value; of a new word, the word itself.
+    """
+
+    class Kind(models.TextChoices):
+        UNKNOWN = "unknown", _("unknown column")
+        MISSING = "missing", _("column never seen")
+        VANISHED = "vanished", _("column has vanished")
+        RETYPED = "retyped", _("column changed its type")
+        WORD = "word", _("new word")
+
+    resource = models.CharField(_("resource"), max_length=100)
+    company_id = models.BigIntegerField(_("company id"))
+    tier = models.CharField(_("read with"), max_length=8)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    column = models.CharField(_("column of Blesta's"), max_length=100)
+    word = models.CharField(_("word"), max_length=64, blank=True)
+    types = models.CharField(_("types"), max_length=200, blank=True)
+    rows = models.IntegerField(_("rows"), default=0)
+    first_seen_at = models.DateTimeField(_("first seen"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+    run_id = models.BigIntegerField(_("run"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("difference in Blesta's rows")
+        verbose_name_plural = _("differences in Blesta's rows")
+        ordering = ("resource", "kind", "column", "word")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource", "company_id", "tier", "kind", "column", "word"], name="blesta_drift_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.kind} {self.column} {self.word}".rstrip()
 
 
 class Change(models.Model):

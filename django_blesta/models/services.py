@@ -10,7 +10,15 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import AllowedMapField, Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField
+from django_blesta.models.base import (
+    FORMAT,
+    JOINED,
+    AllowedMapField,
+    Mirror,
+    MirrorForeignKey,
+    MirrorQuerySet,
+    MoneyField,
+)
 from django_blesta.models.clients import Client
 from django_blesta.models.coupons import Coupon
 from django_blesta.models.modules import ModuleRow
@@ -103,6 +111,11 @@ class Service(Mirror):
             "Services.unsuspend": "service_id",
             "Services.renew": "service_id",
         },
+        left_out={
+            "id_format": FORMAT,
+            "id_value": FORMAT,
+            "package_pricing": JOINED,
+        },
     )
 
     objects: ClassVar[Any] = ServiceQuerySet.as_manager()
@@ -153,6 +166,7 @@ class ServiceOption(Mirror):
         ),
         embedded_in="Service.options",
         company="service",
+        left_out={"value": "What a client typed; may be a password."},
     )
 
     class Meta:
@@ -191,6 +205,9 @@ class ServiceChange(Mirror):
         count=Call("getListCount"),
         get=Call("get", key="service_change_id"),
         company="service",
+        left_out={
+            "data": "What a client asked for; may hold what was typed as a password.",
+        },
     )
 
     class Meta:

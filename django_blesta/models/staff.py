@@ -27,6 +27,12 @@ class Staff(Mirror):
         listing=Call("getList", order_by="id", order_by_qualified="staff.id"),
         count=Call("getListCount"),
         get=Call("get", key="staff_id"),
+        left_out={
+            "email": "Names are all that is needed.",
+            "email_mobile": "Names are all that is needed.",
+            "number_mobile": "Names are all that is needed.",
+            "groups": "Names are all that is needed.",
+        },
     )
 
     class Meta:

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.models.base import Mirror, MirrorForeignKey
+from django_blesta.models.base import JOINED, Mirror, MirrorForeignKey
 from django_blesta.models.clients import Client, Contact
 from django_blesta.models.services import Service
 from django_blesta.models.staff import Staff
@@ -37,6 +37,12 @@ class TicketDepartment(Mirror):
         listing=Call("getAll", company="company_id", paged=False),
         get=Call("get", key="department_id"),
         company="key",
+        left_out={
+            "method": "Of the mailbox.",
+            "require_captcha": "Of Blesta's own form.",
+            "user": "A login.",
+            "password": "A secret.",
+        },
     )
 
     class Meta:
@@ -104,6 +110,9 @@ class Ticket(Mirror):
         get=Call("get", {"get_replies": True}, key="ticket_id"),
         each=STATUSES,
         company="department",
+        left_out={
+            "department_name": JOINED,
+        },
     )
 
     class Meta:
@@ -144,6 +153,9 @@ class TicketReply(Mirror):
         fields=mapped("id", "type", "details", staff="staff_id", contact="contact_id", added_at="date_added"),
         embedded_in="Ticket.replies",
         company="ticket",
+        left_out={
+            "attachments": "Files stay in Blesta.",
+        },
     )
 
     class Meta:

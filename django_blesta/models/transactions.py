@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
-from django_blesta.models.base import Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, per_currency
+from django_blesta.models.base import JOINED, Mirror, MirrorForeignKey, MirrorQuerySet, MoneyField, per_currency
 from django_blesta.models.clients import Client
 from django_blesta.models.invoices import Invoice
 from django_blesta.models.modules import Gateway
@@ -104,6 +104,11 @@ class Transaction(Mirror):
         get=Call("get", key="transaction_id"),
         company="client",
         events={"Transactions.add": "transaction_id", "Transactions.edit": "transaction_id"},
+        left_out={
+            "gateway_type": JOINED,
+            "type_name": JOINED,
+            "credited_amount": "`amount - applied_amount`.",
+        },
     )
 
     objects: ClassVar[Any] = TransactionQuerySet.as_manager()
@@ -157,6 +162,17 @@ class AppliedAmount(Mirror):
         parent="transaction",
         key=("transaction", "invoice"),
         company="transaction",
+        left_out={
+            "amount": JOINED,
+            "status": JOINED,
+            "type": JOINED,
+            "type_name": JOINED,
+            "gateway_name": JOINED,
+            "gateway_type": JOINED,
+            "transaction_number": JOINED,
+            "reference_id": JOINED,
+            "invoice_id_code": JOINED,
+        },
     )
 
     class Meta:

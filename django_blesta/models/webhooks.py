@@ -33,6 +33,9 @@ class Webhook(Mirror):
         get=Call("get", key="webhook_id"),
         each=("incoming", "outgoing"),
         company="key",
+        left_out={
+            "fields": "What is sent, never how to reach it; nothing depends on it.",
+        },
     )
 
     class Meta:

@@ -94,6 +94,11 @@ _WORDS: dict[str, str | Promise] = {
 }
 
 
+def is_known(word: str) -> bool:
+    """Whether Blesta was known to use the word; another is kept, shown as it came, and counted as news."""
+    return not word or word in _WORDS
+
+
 def label_for(word: str) -> str | Promise:
     return _WORDS.get(word, word)
 

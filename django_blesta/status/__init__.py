@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +32,8 @@ from django_blesta.status._presence import (
     presence_of,
     vitals_of,
 )
-from django_blesta.status._proofs import Certified, about_certificates, about_drift, certified
+from django_blesta.status._proofs import Certified, about_certificates, certified
+from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
 from django_blesta.status._traffic import Stretch, Traffic, about_traffic, traffic_of
 from django_blesta.status._troubles import Level, Trouble, in_order
 
@@ -39,6 +41,7 @@ __all__ = [
     "Certified",
     "Connected",
     "ConnectionStatus",
+    "Drift",
     "Fact",
     "Level",
     "OperationCount",
@@ -50,6 +53,7 @@ __all__ = [
     "Traffic",
     "Trouble",
     "Vitals",
+    "drift_of",
     "snapshot",
 ]
 
@@ -69,10 +73,11 @@ _NEVER_CERTIFIED = Certified(None, 0, (), ())
 class ResourceStatus:
     """One mirror. The figures of the last run are those of all companies' last runs together.
 
-    `complete_at` is the end of the last complete run, of the company that is furthest behind; `arrives_with` is the
-    label of the mirror whose rows bring these, which then have no runs of their own. `counted_at` is set where the
-    numbers are not of this moment; `orphans` and `coverage` (the share of rows with detail, where there is detail)
-    are always those of the last count. `drift` names columns without which the last run's rows came.
+    `orphans` are rows that name a parent which is not here, counted at the end of the last complete run; `drift` is the
+    number of things that Blesta's rows have otherwise than declared. `complete_at` is the end of the last complete run,
+    of the company that is furthest behind; `arrives_with` is the label of the mirror whose rows bring these, which then
+    have no runs of their own. `counted_at` is set where the numbers are not of this moment; `coverage` is the share of
+    rows with detail at the last count, where there is detail.
     """
 
     name: str
@@ -88,14 +93,14 @@ class ResourceStatus:
     changed: int
     quarantined: int
     error: str
+    orphans: int = 0
+    drift: int = 0
     late: bool = False
     arrives_with: str = ""
     level: Level = Level.GOOD
     target: timedelta | None = None
-    orphans: int | None = None
     coverage: float | None = None
     counted_at: datetime | None = None
-    drift: tuple[str, ...] = ()
 
     @property
     def percent(self) -> int | None:
@@ -124,6 +129,7 @@ class Snapshot:
     operations: tuple[OperationCount, ...]
     quarantined: int
     troubles: tuple[Trouble, ...]
+    drift: tuple[Drift, ...] = ()
     traffic: Traffic | None = None
     presence: Presence = _NOBODY
     vitals: Vitals = _UNTOLD
@@ -153,10 +159,10 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     runs = _Runs(using)
     quarantined = _quarantined(using)
     left_behind = sync.left_behind(using)
+    drifted = drift_of(using)
+    told = _Told(quarantined, orphans(runs.counted), Counter(one.resource for one in drifted))
     numbers = numbers_of(using)
-    resources = tuple(
-        _resource(model, numbers[model], runs, quarantined, now, late_after, left_behind) for model in mirrors()
-    )
+    resources = tuple(_resource(model, numbers[model], runs, told, now, late_after, left_behind) for model in mirrors())
     traffic = traffic_of(using, now)
     connection = slowed(connection_status(problems, runs.recent), is_slow=traffic.is_slow)
     operations_counted = _operations(using, now)
@@ -172,7 +178,8 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *about_presence(presence, now, using),
         *about_vitals(vitals),
         *about_certificates(proof),
-        *about_drift((one.name, one.label, one.drift) for one in resources if one.drift),
+        *about_drift(drifted),
+        *about_links(using),
     ]
     return Snapshot(
         using=using,
@@ -183,6 +190,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
         troubles=in_order(found),
+        drift=drifted,
         traffic=traffic,
         presence=presence,
         vitals=vitals,
@@ -193,11 +201,20 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
 _Scope: TypeAlias = tuple[str, int | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Figures by the name of the mirror that were counted for all of them at once."""
+
+    quarantined: Mapping[str, int]
+    orphans: Mapping[str, int]
+    drift: Mapping[str, int]
+
+
 class _Runs:
     """The newest run and the newest complete run of each mirror and company, from two queries at most."""
 
     def __init__(self, using: str) -> None:
-        self._runs = SyncRun.objects.using(using).defer("options", "violations")
+        self._runs = SyncRun.objects.using(using).defer("drift", "options", "violations")
         self.recent = list(self._runs.order_by("-pk")[:LOOK_BACK])
         self._companies = _configured_companies(using)
         self.latest: dict[_Scope, SyncRun] = {}
@@ -219,6 +236,12 @@ class _Runs:
             newest = runs.values("resource", "company_id").annotate(newest=Max("pk")).values("newest")
             for run in self._runs.filter(pk__in=list(newest.values_list("newest", flat=True))):
                 found.setdefault((run.resource, run.company_id), run)
+
+    @property
+    def counted(self) -> list[SyncRun]:
+        """The runs whose counts of the mirror's rows stand: the newest complete one of each company that counts."""
+        labels = [model._meta.label_lower for model in mirrors() if not model.resource.embedded_in]
+        return [complete for label in labels for _run, complete in self.of(label) if complete is not None]
 
     def of(self, name: str) -> list[tuple[SyncRun | None, SyncRun | None]]:
         """(newest, newest complete) for each company that counts: a company that left the setting does not."""
@@ -268,7 +291,7 @@ def _resource(
     model: type[Mirror],
     numbers: Numbers,
     runs: _Runs,
-    quarantined: Mapping[str, int],
+    told: _Told,
     now: datetime,
     late_after: timedelta,
     left_behind: bool,
@@ -287,7 +310,7 @@ def _resource(
         stuck = any(left_behind or now - run.started_at > STUCK_AFTER for run in running)
         absent = bool(newest) and all(run.state == _State.ABSENT for run in newest)
         late = not absent and (complete_at is None or now - complete_at > late_after)
-        level = Level.WARNING if telling or stuck or late or quarantined.get(name) else Level.GOOD
+        level = Level.WARNING if telling or stuck or late or told.quarantined.get(name) else Level.GOOD
     return ResourceStatus(
         name=name,
         label=label,
@@ -300,16 +323,16 @@ def _resource(
         started_at=shown.started_at if shown else None,
         created=sum(run.created for run in newest),
         changed=sum(run.changed for run in newest),
-        quarantined=quarantined.get(name, 0),
+        quarantined=told.quarantined.get(name, 0),
+        orphans=told.orphans.get(name, 0),
+        drift=told.drift.get(name, 0),
         error=(telling.error or telling.notice) if telling else "",
         late=late,
         arrives_with=_parent_label(model),
         level=level,
         target=None if model.resource.embedded_in else late_after,
-        orphans=numbers.orphans,
         coverage=_coverage(model, numbers),
         counted_at=numbers.counted_at,
-        drift=tuple(sorted({column for run in newest for column in run.drift})),
     )
 
 

@@ -17,11 +17,10 @@ TABLES_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """`counted_at` is None where the rows were counted just now; orphans and detail are always of the census."""
+    """`counted_at` is None where the rows were counted just now; the share with detail is always of the census."""
 
     rows: int = 0
     gone: int = 0
-    orphans: int | None = None
     detailed: int | None = None
     counted_at: datetime | None = None
 
@@ -36,13 +35,12 @@ def numbers_of(using: str) -> Mapping[type[Mirror], Numbers]:
         if held is None or held.rows <= COUNTED_UP_TO:
             small.append(model)
         else:
-            found[model] = Numbers(held.rows - held.gone, held.gone, held.orphans, held.detailed, held.counted_at)
+            found[model] = Numbers(held.rows - held.gone, held.gone, held.detailed, held.counted_at)
     for start in range(0, len(small), TABLES_AT_ONCE):
         some = small[start : start + TABLES_AT_ONCE]
         for model, (every, gone) in zip(some, _counted(some, using), strict=True):
             held = census.get(model._meta.label_lower)
-            orphans, detailed = (held.orphans, held.detailed) if held else (None, None)
-            found[model] = Numbers(every - gone, gone, orphans, detailed)
+            found[model] = Numbers(every - gone, gone, held.detailed if held else None)
     return found
 
 

@@ -59,20 +59,3 @@ def about_certificates(certified: Certified) -> list[Trouble]:
     advice = _("Run “manage.py blesta_sync”, then “manage.py blesta_verify” again; the certificate lists the rows.")
     facts = {"resources": ", ".join(certified.differing)}
     return [Trouble(Level.WARNING, "differs", sentence % facts, advice)]
-
-
-def about_drift(drifting: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[Trouble]:
-    """From (mirror, its label, columns that its rows came without)."""
-    found = []
-    for name, label, columns in drifting:
-        sentence = ngettext(
-            "%(resource)s: Blesta’s rows came without a column that the mirror has: %(columns)s.",
-            "%(resource)s: Blesta’s rows came without columns that the mirror has: %(columns)s.",
-            len(columns),
-        )
-        advice = _(
-            "The values from before are kept. Blesta was probably updated: look for a release that knows this one."
-        )
-        facts = {"resource": capfirst(label), "columns": ", ".join(columns)}
-        found.append(Trouble(Level.WARNING, "drift", sentence % facts, advice, name))
-    return found

@@ -72,6 +72,6 @@ def _resource(one: ResourceStatus) -> dict[str, Any]:
         "target_seconds": round(one.target.total_seconds()) if one.target is not None else None,
         "late": one.late,
         "state": one.state,
-        "drift": list(one.drift),
+        "drift": one.drift,
         "level": one.level.name.lower(),
     }

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_blesta import conf, correlation, ledger
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
-from django_blesta.models import Company, Mirror, SyncRun, SyncScope
+from django_blesta.models import Company, Mirror, MirrorQuerySet, SyncRun, SyncScope, mirror_named
 from django_blesta.resources import resource_of
 from django_blesta.sync import identity, invariants
 from django_blesta.sync._checkpoint import reached
@@ -22,7 +22,7 @@ from django_blesta.sync.fence import begin_refresh
 from django_blesta.sync.history import prune_history, prune_runs
 from django_blesta.sync.leases import AlreadyRunning, is_leased, leased, was_abandoned
 from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_off_the_forgotten
-from django_blesta.sync.plan import Scope, in_order, scopes
+from django_blesta.sync.plan import Scope, arriving_with, in_order, scopes
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 from django_blesta.sync.surroundings import look_around
@@ -83,6 +83,7 @@ def run(
                     raise work.failure
                 _add_findings(runs[-1], scope, model, notice)
                 notice = ""
+            _count_orphans(runs[begun:], scope)
             if chosen is None and all(
                 one.state in {SyncRun.State.COMPLETE, SyncRun.State.ABSENT} for one in runs[begun:]
             ):
@@ -98,6 +99,23 @@ def _add_findings(run: SyncRun, scope: Scope, model: type[Mirror], notice: str) 
     run.violations, run.violation_count = violations.first, violations.count
     run.notice = "; ".join(filter(None, [notice, run.notice]))[:500]
     run.save(using=scope.using, update_fields=["violations", "violation_count", "notice"])
+
+
+def _count_orphans(runs: Iterable[SyncRun], scope: Scope) -> None:
+    """Once all of a company is read, and here rather than where it is shown: it takes a look at every row."""
+    for run in runs:
+        if run.state not in {SyncRun.State.COMPLETE, SyncRun.State.PARTIAL}:
+            continue
+        model = mirror_named(run.resource)
+        counted = {}
+        for one in (model, *arriving_with(model)):
+            rows = MirrorQuerySet(one, using=scope.using).present()
+            held = rows.filter(company_id=scope.company_id) if resource_of(one).company else rows
+            if count := held.orphans().count():
+                counted[one._meta.label_lower] = count
+        if counted:
+            run.orphans = counted
+            run.save(using=scope.using, update_fields=["orphans"])
 
 
 @contextmanager

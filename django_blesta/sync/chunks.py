@@ -19,6 +19,7 @@ from django_blesta.exceptions import BlestaError, NotAllowed
 from django_blesta.models import Mirror, SyncChunk, SyncRun, mirror_named
 from django_blesta.resources import Unfit, resource_of
 from django_blesta.sync._checkpoint import reached
+from django_blesta.sync.drift import Notebook
 from django_blesta.sync.fence import draw
 from django_blesta.sync.fetch import Listing, Row, Window, ascends, concerns_one_answer, gather
 from django_blesta.sync.leases import Claim, Vigil, turn_for
@@ -53,6 +54,7 @@ class Worker:
         self.window = Window(in_flight)
         self.vigil = vigil or Vigil(scope.using)
         self._requests, self._told = 0, 0
+        self._notebook = Notebook()
         self._lock = threading.Lock()
         self._thread = threading.get_ident()
         self.listing = (
@@ -76,11 +78,13 @@ class Worker:
         """After the commit."""
         with self._lock:
             self._requests, self._told = self._requests - self._told, 0
+        self._notebook.told()
 
     def untold(self) -> None:
         """Before a transaction that may have been rolled back is tried again."""
         with self._lock:
             self._told = 0
+        self._notebook.untold()
 
     def ask(self, request: Callable[[], T]) -> T:
         """The answer to one request, while the leases are kept."""
@@ -351,11 +355,7 @@ class Worker:
             "requests": requests,
         }
         run = SyncRun.objects.using(self.scope.using).filter(pk=self.run.pk)
-        if mapped.drift:
-            drift = dict(run.select_for_update().values_list("drift", flat=True)[0])
-            for column, times in mapped.drift.items():
-                drift[column] = drift.get(column, 0) + times
-            run.update(drift=drift)
+        self._notebook.note(mapped.seen, run)
         run.update(**{name: F(name) + number for name, number in sums.items() if number})
 
     def _listing(self) -> Listing:

@@ -20,6 +20,7 @@ from django_blesta.connection import observe
 from django_blesta.exceptions import BlestaError, Facts, NoSuchResource
 from django_blesta.models import Mirror, SyncChunk, SyncRun, SyncScope, mirrors
 from django_blesta.resources import resource_of
+from django_blesta.sync import drift
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import Sent, Worker
 from django_blesta.sync.fence import draw
@@ -410,6 +411,8 @@ def _end(run: SyncRun, using: str, state: SyncRun.State, error: str, kind: str =
         if not ended.update(state=state, error=error[:500], error_kind=kind[:50], finished_at=timezone.now()):
             return
         run.refresh_from_db(using=using)
+        if state == State.COMPLETE:
+            drift.conclude(run, using)
         revoke(run, using)
         close_scope(run, using)
         forget_what_was_seen(run, using)

@@ -81,6 +81,15 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
     return [model for model in ordered if model in wanted and not resource_of(model).embedded_in]
 
 
+def arriving_with(model: type[Mirror]) -> list[type[Mirror]]:
+    """The mirrors whose rows come inside this one's, and theirs."""
+    found: list[type[Mirror]] = []
+    for child in mirrors():
+        if resource_of(child).embedded_in.partition(".")[0] == model.__name__:
+            found += [child, *arriving_with(child)]
+    return found
+
+
 def needed_by(model: type[Mirror]) -> list[type[Mirror]]:
     resource = resource_of(model)
     names = {resource.parent, resource.company} - {"", "key", "self"}

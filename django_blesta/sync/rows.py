@@ -13,6 +13,7 @@ from django.db import connections, models
 from django_blesta.connection import Unreadable, identifier_from
 from django_blesta.models import Mirror, QuarantinedRow
 from django_blesta.resources import Converted, Unfit, detail_mapping, resource_of, row_mapping
+from django_blesta.sync.drift import Seen
 from django_blesta.sync.plan import Scope
 from django_blesta.sync.store import Incoming
 
@@ -21,19 +22,18 @@ MAX_NAMES = 100
 
 @dataclass(slots=True)
 class Mapped:
-    """What a page of rows became. `drift` counts, per column, the rows that did not carry it."""
+    """What a page of rows became, and what its rows looked like."""
 
     incoming: list[Incoming] = field(default_factory=list)
     unfit: list[tuple[str, Unfit, Mapping[str, Any]]] = field(default_factory=list)
     foreign: int = 0
-    drift: dict[str, int] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     def add(self, other: Mapped) -> None:
         self.incoming += other.incoming
         self.unfit += other.unfit
         self.foreign += other.foreign
-        for column, times in other.drift.items():
-            self.drift[column] = self.drift.get(column, 0) + times
+        self.seen.add(other.seen)
 
 
 def map_rows(
@@ -51,10 +51,12 @@ def map_rows(
     of parents that the mirror does not hold, for those who read Blesta without storing.
     """
     mapped = Mapped()
+    rows = list(rows)
+    mapped.seen.look_at(model, rows, whole=whole)
     converted: list[tuple[Mapping[str, Any], Incoming]] = []
     for row in rows:
         try:
-            converted.append((row, _convert(model, row, whole, given or {}, mapped.drift)))
+            converted.append((row, _convert(model, row, whole, given or {}, mapped.seen)))
         except Unfit as error:
             mapped.unfit.append((_name_of(model, row), error, row))
     companies = _companies(model, [incoming for _, incoming in converted], scope)
@@ -80,38 +82,33 @@ def map_rows(
 
 
 def _convert(
-    model: type[Mirror], row: Mapping[str, Any], whole: bool, given: Mapping[str, Any], drift: dict[str, int]
+    model: type[Mirror], row: Mapping[str, Any], whole: bool, given: Mapping[str, Any], seen: Seen
 ) -> Incoming:
     resource = resource_of(model)
     converted = row_mapping(model).convert({**row, **given} if given else row)
-    for name in converted.absent:
-        drift[name] = drift.get(name, 0) + 1
     key = tuple(map(converted.values.get, _key_names(model)))
     if key[-1] is None:
         raise Unfit(resource.key[-1], "missing", "Blesta's row has no id.")
     incoming = Incoming(key, converted, None, whole=whole)
     if whole:
-        _add_detail(model, incoming, row, drift)
+        _add_detail(model, incoming, row, seen)
     return incoming
 
 
-def _add_detail(model: type[Mirror], incoming: Incoming, row: Mapping[str, Any], drift: dict[str, int]) -> None:
+def _add_detail(model: type[Mirror], incoming: Incoming, row: Mapping[str, Any], seen: Seen) -> None:
     tier = detail_mapping(model)
     incoming.detail = tier.convert(row)
-    for name in incoming.detail.absent:
-        drift[name] = drift.get(name, 0) + 1
     digests: list[Any] = []
     for related, name in resource_of(model).detail.children.items():
         if name not in row:
-            drift[name] = drift.get(name, 0) + 1
             continue
-        children = _children(model, incoming, related, name, row[name])
+        children = _children(model, incoming, related, name, row[name], seen)
         incoming.children[related] = children
         digests.append((related, [(child.key, child.row.digest) for child in children]))
     incoming.detail_digest = tier.digest(incoming.detail.values, digests)
 
 
-def _children(model: type[Mirror], parent: Incoming, related: str, name: str, value: Any) -> list[Incoming]:
+def _children(model: type[Mirror], parent: Incoming, related: str, name: str, value: Any, seen: Seen) -> list[Incoming]:
     if not value:
         return []
     rows = list(value.values()) if isinstance(value, dict) else value
@@ -121,6 +118,7 @@ def _children(model: type[Mirror], parent: Incoming, related: str, name: str, va
     child = cast("type[Mirror]", relation.related_model)
     reference = cast("models.ForeignKey[Any, Any]", relation.remote_field).attname
     key = [_attname(child, part) for part in resource_of(child).key]
+    seen.look_at(child, rows, whole=True)
     children = []
     for position, row in enumerate(rows):
         try:

@@ -18,7 +18,7 @@ from django.db import DataError, IntegrityError, OperationalError, models, trans
 from django_blesta import signals
 from django_blesta.models import Mirror
 from django_blesta.resources import resource_of
-from django_blesta.sync import history
+from django_blesta.sync import history, reuse
 from django_blesta.sync.incoming import Fetch, Incoming, Known, Tally, Verdict, is_first_sight, judge
 from django_blesta.sync.statements import Upsert, attempt, look, upsert
 
@@ -132,7 +132,7 @@ def _write(
     tally = Tally()
     is_kept, is_heard = history.is_kept(fetch.using), signals.row_stored.has_listeners(model)
     is_noted = is_heard or for_parent
-    wants_before = is_kept or is_noted
+    wants_before = is_kept or is_noted or reuse.is_watched(model)
     locked = _lock(model, [incoming for incoming, is_held in wanted if is_held], fetch.using, with_values=wants_before)
     fresh: list[Incoming] = []
     changed: list[Incoming] = []
@@ -140,6 +140,7 @@ def _write(
     families: list[Incoming] = []
     stored: dict[tuple[Any, ...], Stored] = {}
     changes: list[tuple[tuple[Any, ...], Mapping[str, tuple[str | None, str | None]]]] = []
+    reused: list[int] = []
     for incoming, _ in wanted:
         known, before = locked.get(incoming.key, (None, {}))
         verdict = judge(known, incoming, fetch)
@@ -156,6 +157,8 @@ def _write(
                 }
                 changes.append((incoming.key, seen_before))
                 stored |= {incoming.key: Stored(incoming, False, set(found))} if is_noted else {}
+                if reuse.is_another(model, before, incoming.values()):
+                    reused.append(incoming.key[0])
             if known is not None and known.detail_digest != incoming.detail_digest:
                 families.append(incoming)
         else:
@@ -178,6 +181,8 @@ def _write(
                     stored[parent.key].changed.add(related)
     if is_kept:
         history.record(model, changes, fetch.occasion)
+    if reused:
+        reuse.suspend_links(reused, at=fetch.occasion.at, using=fetch.using)
     events = [one for one in stored.values() if one.created or one.changed]
     if is_heard and events:
         _announce(model, events, fetch)

@@ -40,8 +40,7 @@ def count_rows(using: str, chosen: Iterable[type[Mirror]]) -> None:
     for model in chosen:
         rows = model._base_manager.using(using).order_by()
         figures = rows.aggregate(rows=Count("*"), gone=Count("gone_at"), detailed=Count("detail_fetched_at"))
-        orphans = model.objects.using(using).order_by().orphans().count()
-        values = {**figures, "orphans": orphans, "counted_at": timezone.now()}
+        values = {**figures, "counted_at": timezone.now()}
         Census.objects.using(using).update_or_create(resource=model._meta.label_lower, defaults=values)
 
 

@@ -321,3 +321,25 @@ def test_markup_in_remote_text_is_shown_as_text(model: type[Mirror], staff: Brow
         page = staff.get(address).content.decode()
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+def test_clients_name_is_on_no_page_of_staff_who_may_not_see_clients(staff_with: Callable[..., Browser]) -> None:
+    person = rows.client(first_name="Wilhelmina", last_name="Murray-Harker", company_name="Whitby GmbH")
+    made = rows.one_of_each()
+    for row in made:
+        for field in row._meta.concrete_fields:
+            if field.name == "client":
+                type(row)._base_manager.filter(pk=row.pk).update(client=person.pk)
+    others = [model for model in MIRRORS if model is not Client]
+    browser = staff_with(*(f"view_{model._meta.model_name}" for model in others))
+    pages = [list_of(model) for model in others] + [page_of(row) for row in made if type(row) is not Client]
+    pages += [f"{list_of(Service)}?client__id__exact={person.pk}", f"{list_of(Invoice)}?q=Whitby"]
+
+    for page in pages:
+        response = browser.get(page, follow=True)
+        assert response.status_code == 200
+        content = response.content.decode()
+        assert "Wilhelmina" not in content, page
+        assert "Murray" not in content, page
+    assert f"#{person.pk}" in browser.get(list_of(Service)).content.decode()
+    assert "INV-" not in browser.get(f"{list_of(Invoice)}?q=Whitby").content.decode()

@@ -18,21 +18,35 @@ from django_blesta.testing.simulator import Simulator
 from django_blesta.testing.simulator.control import Control
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "howto" / "test-your-site.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+PAGES = {
+    name: (ROOT / "docs" / "howto" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("test-your-site", "mirror-your-plugin")
+}
+PAGE = PAGES["test-your-site"]
+PLUGIN = ["-p", "django_blesta.testing.pytest_plugin"]
 COMMANDS = re.findall(r"^    (curl .*)$", PAGE, re.MULTILINE)
 
 
-def test_tests_on_the_page_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    for name, text in FILES.items():
+@pytest.mark.parametrize(
+    ("page", "site", "options"),
+    [
+        ("test-your-site", "tests.settings", []),
+        ("mirror-your-plugin", "testproject.uptime.settings", PLUGIN),
+    ],
+)
+def test_tests_on_the_page_pass_in_a_folder_of_their_own(
+    page: str, site: str, options: list[str], tmp_path: Path
+) -> None:
+    files = dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL))
+    for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    wanted = sum(text.count("def test_") for text in FILES.values())
+    wanted = sum(text.count("def test_") for text in files.values())
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("BLESTA_", "PYTEST_"))}
     environ |= {"BLESTA_TEST_DATABASE": "sqlite", "PYTHONPATH": str(ROOT)}
 
     done = subprocess.run(  # noqa: S603  (our own interpreter, our own page)
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--ds=tests.settings",
-         f"--rootdir={tmp_path}", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--ds={site}",
+         f"--rootdir={tmp_path}", *options, str(tmp_path)],
         cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 

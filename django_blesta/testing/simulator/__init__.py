@@ -9,7 +9,7 @@ helps to test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any
@@ -19,10 +19,11 @@ from django_blesta.testing.simulator.clock import Clock
 from django_blesta.testing.simulator.factories import Factories
 from django_blesta.testing.simulator.faults import Fault
 from django_blesta.testing.simulator.seed import seed as fill
+from django_blesta.testing.simulator.served import Served
 from django_blesta.testing.simulator.server import LOOPBACK, Server
 from django_blesta.testing.simulator.state import Row, State
 from django_blesta.testing.simulator.switches import Switches
-from django_blesta.testing.simulator.wire import Request, Response
+from django_blesta.testing.simulator.wire import Request, Response, class_name
 
 __all__ = ["Clock", "Fault", "Recorded", "Request", "Response", "Simulator", "State", "Switches"]
 
@@ -146,6 +147,14 @@ class Simulator(Factories):
         `simulator.lie("Invoices", "getList", lambda truth, sent: truth({**sent, "page": "1"}))` ignores the page.
         """
         self._application.lies[model, method] = lie
+
+    def serve(self, model: str, rows: Iterable[Mapping[str, Any]], *, key: str = "id", argument: str) -> None:
+        """Answer `getList`, `getListCount` and `get` of a model of your own plugin's ("uptime.UptimeChecks").
+
+        `rows` may be changed between calls; Decimal and aware datetime are written as Blesta writes them. `argument`
+        is what `get` takes the `key` by.
+        """
+        self._application.served[class_name(model)] = Served(class_name(model), rows, key, argument)
 
     def meddle(self, callback: Callable[[Recorded], None] | None) -> None:
         """Call back before each call is answered, in the thread that answers it: the moment to change the state."""

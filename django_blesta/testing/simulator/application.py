@@ -20,6 +20,7 @@ from django_blesta.testing.simulator.methods import METHODS
 from django_blesta.testing.simulator.rows import Rows
 from django_blesta.testing.simulator.rules import Refused
 from django_blesta.testing.simulator.schema import resources
+from django_blesta.testing.simulator.served import Served, ServedMethod
 from django_blesta.testing.simulator.state import State
 from django_blesta.testing.simulator.switches import Switches
 from django_blesta.testing.simulator.wire import (
@@ -72,6 +73,7 @@ class Application:
         self.peak_in_flight = 0
         self.on_request: Callable[[Recorded], None] | None = None
         self.lies: dict[tuple[str, str], Lie] = {}
+        self.served: dict[str, Served] = {}
         self.stopping = threading.Event()
         self.rows = Rows(state, switches)
         self._listings = Listings(state, clock, switches)
@@ -144,18 +146,21 @@ class Application:
                 return company_id
         return None
 
-    def _find(self, target: Target) -> Method | Response:
+    def _find(self, target: Target) -> Method | ServedMethod | Response:
         missing, plugin = self.switches.missing_plugin, plugin_of(target.model)
         if plugin and missing in (True, plugin):
             return Response.documented(404)
         method = self._methods.get((target.model, target.method))
         if method is not None:
             return method
-        known_model = target.model in self._models
+        served = self.served.get(target.model)
+        if served is not None and (own := served.method(target.method)) is not None:
+            return own
+        known_model = target.model in self._models or served is not None
         hidden = target.method.startswith("__") or target.method in _HIDDEN
         return Response.documented(403 if known_model and hidden else 404)
 
-    def _run(self, method: Method, arguments: php.Array, company_id: int) -> Response:
+    def _run(self, method: Method | ServedMethod, arguments: php.Array, company_id: int) -> Response:
         call = Call(self.state, self.clock, self.switches, self._listings, self.rows, company_id)
         try:
             with self.state.lock:
@@ -181,7 +186,7 @@ class Application:
 _verbs: Final[dict[tuple[str, str], str]] = {}
 
 
-def _verb_of(method: Method) -> str:
+def _verb_of(method: Method | ServedMethod) -> str:
     """The documented meaning of the verbs: what the resource table says of a write, GET for a read."""
     if not method.writes:
         return "GET"
