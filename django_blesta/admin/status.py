@@ -16,9 +16,20 @@ from django.utils.translation import gettext as _
 
 from django_blesta import status
 from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
+from django_blesta.admin._tiles import tiles_of
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
-from django_blesta.models import ClientLink, Operation, QuarantinedRow, SchemaDrift, Status, SyncRun, mirror_named
+from django_blesta.models import (
+    Certificate,
+    ClientLink,
+    LoggedCall,
+    Operation,
+    QuarantinedRow,
+    SchemaDrift,
+    Status,
+    SyncRun,
+    mirror_named,
+)
 
 RUNS_SHOWN = 12
 _State = Operation.State
@@ -48,7 +59,9 @@ class StatusAdmin(ReadOnlyAdmin):
             "title": _("Status"),
             "snapshot": found,
             "aliases": aliases if len(aliases) > 1 else [],
-            "troubles": [(trouble, _where(trouble, link)) for trouble in found.troubles],
+            "headline_link": _where(found.headline, link) if found.headline else "",
+            "others": [(trouble, _where(trouble, link)) for trouble in found.troubles[1:]],
+            "tiles": tiles_of(found, link) if found.resources else [],
             "resources": [(one, link(mirror_named(one.name))) for one in found.resources],
             "operations": [
                 (one, link(Operation, f"state__exact={one.state}")) for one in found.operations if _shown(one)
@@ -100,13 +113,21 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(QuarantinedRow)
         case "operations-unknown":
             return link(Operation, f"state__exact={Operation.State.UNKNOWN}")
+        case "operations-human":
+            return link(Operation, f"state__exact={Operation.State.NEEDS_HUMAN}")
+        case "calls-failing":
+            return link(LoggedCall, "outcome=~ok")
+        case "slow":
+            return link(LoggedCall, "kind=slow")
+        case "differs":
+            return link(Certificate, "holds__exact=0")
         case "operations-sending":
             return link(Operation, f"state__exact={Operation.State.SENDING}")
         case "left-behind":
             return link(SyncRun, f"state__exact={SyncRun.State.RUNNING}")
         case "run-failed" | "suspect" | "interrupted" | "stuck":
             return link(SyncRun, f"resource={trouble.resource}")
-        case "denied" | "not-callable" | "maintenance" | "failing" | "throttled" | "blocked":
+        case "denied" | "not-callable" | "maintenance" | "failing" | "throttled" | "blocked" | "foreign-installation":
             return link(SyncRun)
         case "unreachable" | "misunderstood" | "late":
             return link(SyncRun)

@@ -81,8 +81,8 @@ class ResourceStatus:
     `orphans` are rows that name a parent which is not here, counted at the end of the last complete run; `drift` is the
     number of things that Blesta's rows have otherwise than declared. `complete_at` is the end of the last complete run,
     of the company that is furthest behind; `arrives_with` is the label of the mirror whose rows bring these, which then
-    have no runs of their own. `counted_at` is set where the numbers are not of this moment; `coverage` (the share of
-    rows with detail, where there is detail) is always that of the last count.
+    have no runs of their own. `counted_at` is set where the numbers are not of this moment; `coverage` is the share of
+    rows with detail at the last count, where there is detail.
     """
 
     name: str
@@ -106,6 +106,11 @@ class ResourceStatus:
     target: timedelta | None = None
     coverage: float | None = None
     counted_at: datetime | None = None
+
+    @property
+    def percent(self) -> int | None:
+        """The coverage, rounded down: 100 means every row."""
+        return None if self.coverage is None else int(self.coverage * 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,8 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *about_presence(presence, now, using),
         *about_vitals(vitals),
         *about_certificates(proof),
+        *about_drift(drifted),
+        *about_links(using),
     ]
     return Snapshot(
         using=using,
@@ -192,9 +199,9 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         resources=resources,
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
-        drift=drifted,
         hints=hints,
         troubles=in_order(found),
+        drift=drifted,
         traffic=traffic,
         presence=presence,
         vitals=vitals,
@@ -218,7 +225,7 @@ class _Runs:
     """The newest run and the newest complete run of each mirror and company, from two queries at most."""
 
     def __init__(self, using: str) -> None:
-        self._runs = SyncRun.objects.using(using).defer("options", "violations")
+        self._runs = SyncRun.objects.using(using).defer("drift", "options", "violations")
         self.recent = list(self._runs.order_by("-pk")[:LOOK_BACK])
         self._companies = _configured_companies(using)
         self.latest: dict[_Scope, SyncRun] = {}

@@ -17,7 +17,7 @@ TABLES_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """`counted_at` is None where the rows were counted just now; `detailed` is always of the census."""
+    """`counted_at` is None where the rows were counted just now; the share with detail is always of the census."""
 
     rows: int = 0
     gone: int = 0

@@ -57,6 +57,7 @@ _FIRST = (
     "beat-stopped",
     "workers-deaf",
     "suspect",
+    "links-doubted",
     "operations-human",
     "operations-unknown",
     "operations-sending",
@@ -68,7 +69,7 @@ _FIRST = (
     "interrupted",
     "differs",
     "quarantined",
-    "drift",
+    "schema-drift",
 )
 
 

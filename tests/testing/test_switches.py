@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
-from django_blesta.testing.simulator import Simulator, Switches
+from django_blesta.testing.simulator import Request, Simulator, Switches
 from django_blesta.testing.simulator.schema import resource
 from tests.testing.calling import read, send, write
 
@@ -14,6 +18,7 @@ TESTED = {
     "error_shape", "null_error_text", "localised", "ids_as_strings", "flags_as_strings", "money_as_numbers",
     "empty_list_as_false", "empty_map_as_list", "inferred_columns", "missing_response", "page_size", "order_by",
     "lists_scoped", "repeat_last_page", "empty_page", "verb_strict", "unique_emails", "password_length", "latency",
+    "rewriting", "clock_behind", "cron_minutes_ago",
     # in other files: auth_carrier and missing_plugin (wire), maintenance and html_fatal (documented pairs)
     "auth_carrier", "missing_plugin", "maintenance", "html_fatal",
     # and gateway and module_error (time and others)
@@ -276,3 +281,32 @@ def test_latency_ends_with_the_simulator(blesta: Simulator) -> None:
     with blesta:
         pass
     assert read(blesta, "clients/getListCount") == 3
+
+
+def test_without_rewriting_only_the_long_address_answers() -> None:
+    blesta = Simulator(clients=0)
+    blesta.switches.rewriting = False
+    user, key = blesta.credentials[1]
+    headers = {"blesta-api-user": user, "blesta-api-key": key}
+
+    short = blesta.handle(Request("GET", "/api/companies/getListCount.json", headers))
+    long = blesta.handle(Request("GET", "/index.php/api/companies/getListCount.json", headers))
+
+    assert (short.status, long.status) == (404, 200)
+
+
+def test_cron_ran_when_the_switch_says(blesta: Simulator) -> None:
+    assert len(read(blesta, "logs/getCronLastExecution", limit=1)) == 1
+    blesta.switches.cron_minutes_ago = None
+    assert read(blesta, "logs/getCronLastExecution", limit=1) == []
+
+
+def test_clock_of_the_server_may_be_slow() -> None:
+    with Simulator(clients=0) as blesta:
+        blesta.switches.clock_behind = 60.0
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{blesta.url}companies/getListCount.json")  # noqa: S310  (our own, on loopback)
+        refused.value.close()
+
+    said = parsedate_to_datetime(refused.value.headers["Date"])
+    assert timedelta(minutes=59) < datetime.now(UTC) - said < timedelta(minutes=62)

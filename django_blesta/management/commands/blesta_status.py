@@ -86,4 +86,4 @@ def _row(one: status.ResourceStatus) -> list[str]:
         since = timesince(one.complete_at, timezone.now()) if one.complete_at else ""
         done = _("%(time)s ago") % {"time": since} if since else _("never")
         told = [done + (_(" (late)") if one.late else ""), one.state_label]
-    return [one.label, *told, str(one.rows), str(one.gone), str(one.orphans), str(one.quarantined)]
+    return [one.label, *told, *map(str, (one.rows, one.gone, one.orphans, one.quarantined))]

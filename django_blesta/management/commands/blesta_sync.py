@@ -88,7 +88,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             bar.clear()
             raise CommandError(_("Interrupted. What was stored stays; run again to go on."), returncode=130) from None
-        if chosen is None:
+        if chosen is None and not options["rows_only"]:
             sync.look_around(using)
         self._print_table(runs)
         self._print_quarantined(runs, using)
