@@ -24,7 +24,7 @@ from django_blesta.sync.fence import draw
 from django_blesta.sync.fetch import Listing, Row, Window, ascends, concerns_one_answer, gather
 from django_blesta.sync.leases import Claim, Vigil, turn_for
 from django_blesta.sync.plan import Scope
-from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
+from django_blesta.sync.rows import Mapped, is_quarantined, map_rows, quarantine, release
 from django_blesta.sync.seen import Identity, packed
 from django_blesta.sync.store import Tally, mark_gone, store
 
@@ -55,6 +55,7 @@ class Worker:
         self.vigil = vigil or Vigil(scope.using)
         self._requests, self._told = 0, 0
         self._notebook = Notebook()
+        self._has_quarantined: bool | None = None
         self._lock = threading.Lock()
         self._thread = threading.get_ident()
         self.listing = (
@@ -94,8 +95,9 @@ class Worker:
         return future.result()
 
     def send(self, claim: Claim) -> Sent:
-        """The fence is drawn before the first request leaves."""
-        sent = Sent(claim, draw(self.scope.using), timezone.now())
+        """The fence is drawn before the first request leaves; a judgement draws its own."""
+        judges = claim.chunk.kind == Kind.SETTLE
+        sent = Sent(claim, 0 if judges else draw(self.scope.using), timezone.now())
         work = claim.chunk.work
         if claim.chunk.kind == Kind.PAGES and "first" in work:
             self._leave(sent, range(work["first"], work["last"] - 1, -1))
@@ -212,12 +214,11 @@ class Worker:
     ) -> None:
         mapped = map_rows(self.model, rows, self.scope)
         blob = packed([*seen, *self._listing().identities(rows)])
-        work = sent.claim.chunk.work | {name: found for name, found in noted.items() if found}
+        news = {name: found for name, found in noted.items() if found}
         with transaction.atomic(self.scope.using):
-            sent.claim.hold()
-            tally = self._store(mapped, sent)
-            sent.claim.finish(seen=blob, bad=bad, work=work)
-            self._add(mapped, tally, fetched=len(rows))
+            # First, since it locks the chunk and sees that it is still ours.
+            sent.claim.finish(seen=blob, bad=bad, **({"work": sent.claim.chunk.work | news} if news else {}))
+            self._add(mapped, self._store(mapped, sent), fetched=len(rows))
         reached("chunk-done")
 
     def keep_new(self, rows: list[Row], fence: int, before: datetime) -> None:
@@ -337,7 +338,13 @@ class Worker:
         ]
         mapped.unfit += refused
         quarantine(self.model, mapped.unfit, at=before, using=using)
-        release(self.model, {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}, using=using)
+        if self._has_quarantined is None:
+            self._has_quarantined = is_quarantined(self.model, using=using)
+        if self._has_quarantined:
+            fitting = {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}
+            release(self.model, fitting, using=using)
+        # What another worker puts there meanwhile is released by the next run.
+        self._has_quarantined |= bool(mapped.unfit)
         return tally
 
     def _add(self, mapped: Mapped, tally: Tally, *, fetched: int) -> None:
