@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.admin import helpers
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:  # Django's own admin takes no parameters at run time
     _ModelAdmin = object
+
+TOKEN: Final = "token"  # noqa: S105  (the name of a field)
 
 
 @method_decorator(outside_transactions, name="changeform_view")
@@ -38,6 +40,15 @@ class OperationAdminMixin(_ModelAdmin):
     inlines are not saved.
     """
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With the token, which every page of an operation must carry."""
+        return [*super().get_fieldsets(request, obj), (None, {"fields": (TOKEN,)})]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if kwargs.get("fields"):  # the token is no column of the model's; the form adds it by itself
+            kwargs["fields"] = [name for name in kwargs["fields"] if name != TOKEN]
+        return super().get_form(request, obj, change=change, **kwargs)
+
     @method_decorator(csrf_protect)
     def changeform_view(
         self,
@@ -47,7 +58,8 @@ class OperationAdminMixin(_ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         obj = self.get_object(request, unquote(object_id)) if object_id else None
-        form_class: Any = self.get_form(request, obj, change=obj is not None, fields=None)
+        names = flatten_fieldsets(self.get_fieldsets(request, obj))
+        form_class: Any = self.get_form(request, obj, change=obj is not None, fields=names)
         if request.method != "POST" or not issubclass(form_class, OperationFormMixin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         if object_id and obj is None:

@@ -63,11 +63,13 @@ class ApplyCreditForm(_InvoiceForm):
 class ChargeForm(_InvoiceForm):
     """Pay what is due of an invoice with a card or bank account that Blesta has stored; a box must be ticked.
 
-    Of use only where CHARGE_STORED_ACCOUNTS is on; elsewhere it says that this site changes nothing.
+    The amount is the one that the page showed (`amount`, hidden): if less is due by now, nothing is charged. Of use
+    only where CHARGE_STORED_ACCOUNTS is on; elsewhere it says that this site changes nothing.
     """
 
     renamed = {"account_id": "account"}
 
+    amount = forms.DecimalField(max_digits=15, decimal_places=4, widget=forms.HiddenInput)
     account = forms.ChoiceField(label=_("Pay with"), widget=forms.RadioSelect)
     confirm = forms.BooleanField(label=_("Yes, charge this account"))
 
@@ -80,13 +82,13 @@ class ChargeForm(_InvoiceForm):
         self.fields["account"].choices = [(key, str(row)) for key, row in self._accounts.items()]  # type: ignore[attr-defined]  # of this field
 
     def ask(self, *, actor: Any, token: str) -> Result:
-        due: Decimal = self.invoice.due
+        amount: Decimal = self.cleaned_data["amount"]
         return payments.charge(
             self.client,
             account=self._accounts[self.cleaned_data["account"]],
-            amount=due,
+            amount=amount,
             currency=self.invoice.currency,
-            apply_to={self.invoice: due},
+            apply_to={self.invoice: amount},
             actor=actor,
             token=token,
             using=self.using,

@@ -94,16 +94,19 @@ class RecordPaymentForm(OperationForm):
     )
     number = forms.CharField(label=_("Number"), max_length=255, required=False)
     message = forms.CharField(label=_("Message"), max_length=255, required=False)
+    # What was due when the page was made: so that the page that is posted twice asks for the same thing twice.
+    due = forms.DecimalField(max_digits=19, decimal_places=4, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, invoice: Invoice, **options: Any) -> None:
-        shown = {"amount": invoice.due}
+        shown = {"amount": invoice.due, "due": invoice.due}
         super().__init__(data, **(options | {"initial": shown | (options.get("initial") or {})}))
         self.invoice = invoice
 
     def ask(self, *, actor: Any, token: str) -> Result:
         given = self.cleaned_data
         client = Client._base_manager.using(self.using).get(pk=self.invoice.client_id or 0)
-        part = min(given["amount"], self.invoice.due)
+        due = self.invoice.due if given["due"] is None else given["due"]
+        part = min(given["amount"], due)
         return transactions.record(
             client,
             amount=given["amount"],

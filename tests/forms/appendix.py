@@ -227,8 +227,8 @@ ASKED: dict[str, Asked] = {
     ),
     "payments.charge_and_apply": Asked(
         lambda data: forms.ChargeForm(data, invoice=invoice()),
-        {"account": "card-1", "confirm": "on"},
-        {"account_id": "account"},
+        {"account": "card-1", "confirm": "on", "amount": "100"},
+        names("amount", account_id="account"),
     ),
     "tickets.open": Asked(
         lambda data: forms.OpenTicketForm(data, client=ada()),

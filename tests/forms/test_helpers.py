@@ -100,17 +100,11 @@ class SuspensionForm(OperationFormMixin, forms.ModelForm):
 
 class SuspensionAdmin(OperationAdminMixin, admin.ModelAdmin):
     form = SuspensionForm
-    fields = ("reason", "token")
-
-    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
-        return [(None, {"fields": self.fields})]
-
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return self.form
 
 
 def post_to_admin(user: Any, **data: str) -> tuple[Any, list[str]]:
-    request = RequestFactory().post("/", data)
+    """Without data, the page is asked for."""
+    request = RequestFactory().post("/", data) if data else RequestFactory().get("/")
     request.user = user
     request.session = {}
     request._messages = FallbackStorage(request)
@@ -122,6 +116,14 @@ def post_to_admin(user: Any, **data: str) -> tuple[Any, list[str]]:
 
 
 class TestAdmin:
+    def test_page_carries_the_token(self, shop, admin_user):
+        answer, said = post_to_admin(admin_user)
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert 'name="token"' in page
+        assert 'name="reason"' in page
+        assert said == []
+
     def test_save_is_one_operation(self, shop, admin_user):
         answer, said = post_to_admin(admin_user, reason="Abuse", token="once")
         assert answer.status_code == 302
