@@ -32,6 +32,7 @@ Sight: TypeAlias = dict[str, Any]
 
 REMEMBERED_FOR = timedelta(days=30)
 MAX_NAMES = 200
+MAX_SHAPES = 1000
 MAX_WORDS = 50
 #: Without digits, so that no number of anything is ever kept as a word.
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}")
@@ -122,24 +123,30 @@ class Notebook:
         for place, sight in sights.items():
             held[place] = _merged(held.get(place), sight)
         run.update(drift=held)
+        if len(self._told) > MAX_SHAPES:
+            self._told.clear()
         # Rows that lack something, or have something new, are counted wherever they come.
         self._untold |= {one for one in shown if not any(_judged(one[0], one[1], one[2][0]))}
 
 
 def _merged(held: Sight | None, sight: Sight) -> Sight:
-    if held is None:
-        return sight
+    """Of names that never end, as no sane server has them, the first are kept."""
+    held = {"kinds": {}, "unknown": {}, "missing": {}, "words": {}} if held is None else held
     for name, kinds in sight["kinds"].items():
-        known = held["kinds"].setdefault(name, [])
-        known += [kind for kind in kinds if kind not in known]
+        if name in held["kinds"] or len(held["kinds"]) < MAX_NAMES:
+            known = held["kinds"].setdefault(name, [])
+            known += [kind for kind in kinds if kind not in known]
     for part in ("unknown", "missing"):
-        for name, times in sight[part].items():
-            held[part][name] = held[part].get(name, 0) + times
+        _count(held[part], sight[part], MAX_NAMES)
     for name, words in sight["words"].items():
-        for word, times in words.items():
-            known = held["words"].setdefault(name, {})
-            known[word] = known.get(word, 0) + times
+        _count(held["words"].setdefault(name, {}), words, MAX_WORDS)
     return held
+
+
+def _count(held: dict[str, int], more: Mapping[str, int], most: int) -> None:
+    for name, times in more.items():
+        if name in held or len(held) < most:
+            held[name] = held.get(name, 0) + times
 
 
 def conclude(run: SyncRun, using: str) -> None:
