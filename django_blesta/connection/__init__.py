@@ -18,6 +18,7 @@ from django_blesta.conf import Installation
 from django_blesta.connection._call import Call, CallRecord, observe
 from django_blesta.connection._callable import METHOD, MODEL, Shape, Signature, declarations, declare, declared
 from django_blesta.connection._errors import printable
+from django_blesta.connection._knock import knock
 from django_blesta.connection._pace import Clock
 from django_blesta.connection._values import (
     Unreadable,
@@ -49,6 +50,7 @@ __all__ = [
     "flag_from",
     "identifier_from",
     "integer_from",
+    "knock",
     "observe",
     "rounded_from",
     "text_from",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -91,7 +91,7 @@ class Snapshot:
     operations: tuple[OperationCount, ...]
     quarantined: int
     troubles: tuple[Trouble, ...]
-    hints: HintStatus = HintStatus()
+    hints: HintStatus = field(default_factory=HintStatus)
 
     @property
     def verdict(self) -> Level:

@@ -48,6 +48,12 @@ FOLLOW = "django_blesta.follow_hints"
 DAYS_KEPT = timedelta(days=7)
 
 
+def can_be_hinted_at(model: type[Mirror]) -> bool:
+    """Whether Blesta can be asked for one row of it by id."""
+    resource = resource_of(model)
+    return resource.get is not None and bool(resource.get.key) and resource.key == ("id",)
+
+
 class How(TypedDict, total=False):
     """What `hint` takes beside the rows."""
 
@@ -74,8 +80,7 @@ def hint(
     of the hints came. Raise LookupError where Blesta cannot be asked for one row of this mirror.
     """
     wanted = sorted(set(ids))
-    call = resource_of(model).get
-    if call is None or not call.key:
+    if not can_be_hinted_at(model):
         raise LookupError(f"Blesta has no way to ask for one {model._meta.verbose_name}.")
     label, seconds = model._meta.label_lower, conf.installation(using).hint_delay if delay is None else delay
     for start in range(0, len(wanted), DELIVERIES_A_BATCH):
