@@ -22,6 +22,7 @@ from django_blesta.webhooks import new_secret, receive
 from tests.webhooks.conftest import PATH, SECRET
 
 pytestmark = pytest.mark.django_db
+FORM = "application/x-www-form-urlencoded"
 
 
 def basic(password: str, user: str = "blesta") -> dict[str, str]:
