@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs faults faults-smoke check docs bench matrix wheel messages clean \
+.PHONY: help demo test proofs faults faults-smoke check docs bench bench-webhooks matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -47,6 +47,10 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 $(VENV)/check.stamp: $(VENV)/test.stamp
 	@echo "Installing the checkers ..."
 	@$(PIP) install --group check
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/test.stamp
+	@$(PIP) install --group bench
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/base.stamp
@@ -82,6 +86,9 @@ docs: $(VENV)/docs.stamp ## The documentation, in docs/_build/html; a warning is
 
 bench: $(VENV)/test.stamp ## The benchmarks, one line per figure
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+bench-webhooks: $(VENV)/bench.stamp ## How many webhook deliveries a second a site takes, behind gunicorn and PostgreSQL
+	@$(PYTHON) -m benchmarks.webhooks $(ARGS)
 
 matrix: $(VENV)/check.stamp ## The suite on every supported pair of Python and Django that this machine can run
 	@$(PIP) install 'nox>=2025.2.9'

@@ -25,6 +25,8 @@ SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE, POLL, LOOK_AROUND = (
     for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile", "poll", "look_around")
 )
 
+LONGEST_WAIT = 120.0
+
 
 @shared_task(name=SYNC_ALL, bind=True, acks_late=True, ignore_result=True, reject_on_worker_lost=True)
 def sync_all(
@@ -58,7 +60,8 @@ def refresh(resource: str, pk: int | str, using: str = DEFAULT_DB_ALIAS) -> None
 def follow_hints(using: str = DEFAULT_DB_ALIAS) -> None:
     """Refresh what Blesta hinted at; where more is due later, look again then, unless another worker will."""
     seconds = hints.follow(using)
-    if seconds is not None and hints.may_wake(seconds, using):
+    # What is due much later is found by the poll; a broker is not to keep messages for hours.
+    if seconds is not None and seconds <= LONGEST_WAIT and hints.may_wake(seconds, using):
         follow_hints.apply_async(kwargs={"using": using}, countdown=max(seconds, 0.01))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 PAGE = Path(__file__).resolve().parent / "reference" / "operations.md"
 GROUPS = (
     "clients", "contacts", "users", "services", "service_changes", "invoices", "recurring", "quotations",
-    "transactions", "payments", "tickets",
+    "transactions", "payments", "tickets", "webhooks",
 )  # fmt: skip
 
 #: The form for people, where this package has one.

@@ -17,6 +17,7 @@ from django_blesta import conf
 from django_blesta.conf import Installation
 from django_blesta.connection._call import Call, CallRecord, observe, watch
 from django_blesta.connection._callable import METHOD, MODEL, Shape, Signature, declarations, declare, declared
+from django_blesta.connection._delivery import deliver
 from django_blesta.connection._errors import printable
 from django_blesta.connection._knock import Knock, knock
 from django_blesta.connection._pace import Clock
@@ -47,6 +48,7 @@ __all__ = [
     "declarations",
     "declare",
     "declared",
+    "deliver",
     "encode",
     "flag_from",
     "identifier_from",

@@ -30,6 +30,7 @@ from django_blesta.operations import (
     tickets,
     transactions,
     users,
+    webhooks,
 )
 from django_blesta.operations._journal import (
     Change,
@@ -86,4 +87,5 @@ __all__ = [
     "tickets",
     "transactions",
     "users",
+    "webhooks",
 ]

@@ -8,8 +8,8 @@ from typing import Any, Final, Unpack
 
 from django.views.decorators.debug import sensitive_variables
 
-from django_blesta.connection import Shape, declare
-from django_blesta.exceptions import Facts, OutcomeUnknown
+from django_blesta.connection import Shape, connection_for, declare
+from django_blesta.exceptions import Facts, Misunderstood, NoSuchResource, NotCallable, OutcomeUnknown
 from django_blesta.models import Company, Webhook
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import Case, Finding, Kind, Step, define
@@ -19,6 +19,7 @@ LONGEST_ADDRESS: Final = 255
 """What Blesta's column holds (reference 7.1)."""
 
 _PLUGIN: Final = "webhooks.WebhooksWebhooks"
+declare("webhooks.WebhooksEvents", "getAll", writes=False, shape=Shape.ANY)
 _MOST_PAGES: Final = 25
 
 
@@ -39,6 +40,16 @@ def outgoing(case: Case) -> list[dict[str, Any]]:
         if len(rows) == before:
             break
     return list(rows.values())
+
+
+def offered_events(using: str, company_id: int) -> list[str]:
+    """The events that this Blesta lets a webhook be set on; none where it does not tell (reference 7.1)."""
+    try:
+        found = connection_for(using, company_id).read("webhooks.WebhooksEvents", "getAll")
+    except (NoSuchResource, NotCallable, Misunderstood):
+        return []
+    names = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return [name for name in names if isinstance(name, str)]
 
 
 def _leads_there(case: Case) -> Finding:

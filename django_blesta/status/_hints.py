@@ -83,8 +83,10 @@ def hint_status(using: str, now: datetime) -> HintStatus:
     events = _events(using)
     by_state = {state: sum(one.count for one in events if one.state == state) for state in Delivery.State.values}
     hints = Hint.objects.using(using).order_by()
-    counted = dict(hints.exclude(state=Hint.State.DONE).values_list("state").annotate(Count("pk")))
-    oldest = hints.filter(state=Hint.State.PENDING).aggregate(oldest=Min("due_at"))["oldest"]
+    states = hints.exclude(state=Hint.State.DONE).values_list("state").annotate(Count("pk"), Min("due_at"))
+    open_hints = {state: (count, oldest) for state, count, oldest in states}
+    counted = {state: count for state, (count, _oldest) in open_hints.items()}
+    _waiting, oldest = open_hints.get(Hint.State.PENDING, (0, None))
     lags = _lags(using, now)
     return HintStatus(
         received=sum(by_state.values()),
@@ -114,9 +116,8 @@ def _events(using: str) -> tuple[EventCount, ...]:
 def _lags(using: str, now: datetime) -> list[tuple[str, float]]:
     done = Hint.objects.using(using).filter(refreshed_at__gt=now - LATELY, lag__isnull=False)
     told = done.filter(source__in=(Hint.Source.WEBHOOK, Hint.Source.FEED, Hint.Source.PROBE))
-    return [
-        (label, lag or 0.0) for label, lag in told.order_by("-refreshed_at").values_list("resource", "lag")[:MOST_LAGS]
-    ]
+    newest = told.order_by("-refreshed_at").values_list("resource", "lag")[:MOST_LAGS]
+    return [(label, lag or 0.0) for label, lag in newest]
 
 
 def _median(seconds: list[float]) -> timedelta | None:

@@ -24,7 +24,7 @@ EVENT: Final = re.compile(r"(?P<model>[A-Za-z]\w*)\.(?P<verb>\w+?)(?P<phase>Befo
 LONGEST_EVENT: Final = 100
 #: Events about Blesta's own pages, about people coming and going, and about mail that was sent.
 NOISE: Final = re.compile(
-    r"(Navigation|Appcontroller|AppController|Emails|Report|CalendarEvents)\..*|Users\.log(in|out)"
+    r"(Navigation|Appcontroller|Emails|Report|CalendarEvents)\..*|Users\.log(in|out)", re.IGNORECASE
 )
 
 #: What the third-party Event Stream plugin calls three of Blesta's events (reference 7.2).

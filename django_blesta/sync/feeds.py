@@ -6,11 +6,13 @@ that arrives meanwhile moves others to pages still to be read, so none is skippe
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Final
 
 from django.db.models import F
@@ -234,7 +236,7 @@ def _read_on(source: Source, scope: Scope, feed: Feed) -> Entries:
             entries.mark = max(entries.mark, at)
             if floor is not None and at < floor:
                 return entries
-            name = f"{at} {row.get('id', '')} {sorted((model.__name__, pk) for model, pk in source.hints(row))}"
+            name = blake2b(json.dumps(row, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
             if name not in entries.near:
                 entries.near.append(name)
                 if name not in known and mark is not None:

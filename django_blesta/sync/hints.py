@@ -48,6 +48,12 @@ FOLLOW = "django_blesta.follow_hints"
 DAYS_KEPT = timedelta(days=7)
 
 
+def can_be_hinted_at(model: type[Mirror]) -> bool:
+    """Whether Blesta can be asked for one row of it by id."""
+    resource = resource_of(model)
+    return resource.get is not None and bool(resource.get.key) and resource.key == ("id",)
+
+
 class How(TypedDict, total=False):
     """What `hint` takes beside the rows."""
 
@@ -74,8 +80,7 @@ def hint(
     of the hints came. Raise LookupError where Blesta cannot be asked for one row of this mirror.
     """
     wanted = sorted(set(ids))
-    call = resource_of(model).get
-    if call is None or not call.key:
+    if not can_be_hinted_at(model):
         raise LookupError(f"Blesta has no way to ask for one {model._meta.verbose_name}.")
     label, seconds = model._meta.label_lower, conf.installation(using).hint_delay if delay is None else delay
     for start in range(0, len(wanted), DELIVERIES_A_BATCH):
@@ -113,7 +118,8 @@ def _open(
         quiet = now + timedelta(seconds=seconds)
         one.quiet_at = max(filter(None, (one.quiet_at, quiet)))
         if one.state != State.QUARANTINED:
-            one.due_at = min(one.quiet_at, (one.first_hinted_at or now) + LONGEST_DELAY)
+            longest = max(LONGEST_DELAY, timedelta(seconds=seconds))
+            one.due_at = min(one.quiet_at, (one.first_hinted_at or now) + longest)
         rows.filter(pk=one.pk).update(
             hints=F("hints") + 1,
             source=source,
@@ -169,7 +175,9 @@ def _resolve(using: str) -> list[tuple[Delivery, Meaning]]:
     if not batch:
         return []
     told = [(delivery, meaning(delivery.event, delivery.ids)) for delivery in batch]
-    for model in {found.model for _, found in told if found.model is not None}:
+    models_told = {found.model for _, found in told if found.model is not None}
+    # In one order, so that two workers lock the hints that they share in the same one.
+    for model in sorted(models_told, key=lambda one: one._meta.label_lower):
         of_model = [(delivery, found.pk) for delivery, found in told if found.model is model]
         first = min(delivery.received_at for delivery, _ in of_model)
         hint(model, (pk for _, pk in of_model), using=using, source=Source.WEBHOOK, since=first)

@@ -60,7 +60,7 @@ def hot_rows(model: type[Mirror], using: str) -> QuerySet[Mirror]:
     looked_at = Hint.objects.using(using).filter(
         resource=model._meta.label_lower, looked_at__gt=timezone.now() - LOOKED_AT_FOR
     )
-    chosen = Q(pk__in=list(looked_at.values_list("remote_id", flat=True)))
+    chosen = Q(pk__in=looked_at.values("remote_id"))
     for name in resource_of(model).hot:
         chosen |= Q(pk__in=getattr(rows, name)().values("pk"))
     return rows.filter(chosen, gone_at__isnull=True)
@@ -150,13 +150,13 @@ def lags(using: str = DEFAULT_DB_ALIAS) -> list[Lag]:
     found = []
     now = timezone.now()
     for model, target in targets(using).items():
-        rows, proven = hot_rows(model, using), _proven(model, using)
-        ages = rows.order_by().values_list("company_id").annotate(Count("pk"), Min("fetched_at"))
-        known = [
-            (count, max(filter(None, (oldest, proven.get(company), proven.get(None)))))
-            for company, count, oldest in ages
-        ]
-        late = _stale(rows, model, now - target, using).count()
-        oldest = min((moment for _, moment in known), default=None)
-        found.append(Lag(model, target, sum(count for count, _ in known), late, oldest))
+        proven = _proven(model, using)
+        late = Count("pk", filter=Q(fetched_at__lt=now - target))
+        ages = hot_rows(model, using).order_by().values_list("company_id")
+        known = []
+        for company, rows, oldest, behind in ages.annotate(Count("pk"), Min("fetched_at"), late):
+            since = max(filter(None, (oldest, proven.get(company), proven.get(None))))
+            known.append((rows, since, behind if since < now - target else 0))
+        oldest_of_all = min((since for _, since, _ in known), default=None)
+        found.append(Lag(model, target, sum(one[0] for one in known), sum(one[2] for one in known), oldest_of_all))
     return found

@@ -20,10 +20,9 @@ class Related:
     def __init__(self, model: type[Mirror], using: str) -> None:
         self._model, self._using = model, using
         paths = [path.split(".") for path in resource_of(model).related]
-        self._listed = [
-            _target(model, path[0]) for path in paths if len(path) == 1 and _is_listed_under(model, path[0])
-        ]
-        self._paths = [path for path in paths if not (len(path) == 1 and _is_listed_under(model, path[0]))]
+        listed = [path for path in paths if len(path) == 1 and _is_listed_under(model, path[0])]
+        self._listed = [_target(model, name) for (name,) in listed]
+        self._paths = [path for path in paths if path not in listed]
 
     def of(self, pks: Collection[int]) -> Found:
         """The related rows that the mirror knows of now."""
@@ -53,4 +52,5 @@ def _is_listed_under(model: type[Mirror], name: str) -> bool:
     relation = model._meta.get_field(name)
     if not isinstance(relation, models.ForeignObjectRel):
         return False
-    return resource_of(_target(model, name)).parent == cast("Any", relation.remote_field).name
+    reference: str = cast("Any", relation.remote_field).name
+    return resource_of(_target(model, name)).parent == reference

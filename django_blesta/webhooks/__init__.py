@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from django_blesta.webhooks._receive import receive
 from django_blesta.webhooks._secrets import Door, doors, is_open, new_secret
+from django_blesta.webhooks._signed import is_key
 
-__all__ = ["Door", "doors", "is_open", "new_secret", "receive"]
+__all__ = ["Door", "doors", "is_key", "is_open", "new_secret", "receive"]

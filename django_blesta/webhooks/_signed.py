@@ -48,6 +48,15 @@ def is_signed(body: bytes, signature: str, pem: str) -> bool:
     return compare_digest(found.to_bytes(key.size, "big"), wanted)
 
 
+def is_key(pem: str) -> bool:
+    """Whether signatures can be checked with it."""
+    try:
+        public_key(pem)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=8)
 def public_key(pem: str) -> PublicKey:
     """Read an RSA key of at least 2048 bits; raise ValueError for anything else."""

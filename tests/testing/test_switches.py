@@ -23,6 +23,8 @@ TESTED = {
     "auth_carrier", "missing_plugin", "maintenance", "html_fatal",
     # and gateway and module_error (time and others)
     "gateway", "module_error",
+    # and in test_webhooks: what may befall a delivery
+    "webhook_loss", "webhook_loss_shows", "webhook_duplicates", "webhook_order", "webhook_delay", "webhook_timing",
 }  # fmt: skip
 
 

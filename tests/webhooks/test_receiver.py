@@ -6,18 +6,23 @@ import base64
 import json
 import logging
 import os
+import resource
+from collections import Counter
+from random import Random
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings, strategies
 
 from django_blesta.models import Delivery
-from django_blesta.webhooks import new_secret
+from django_blesta.webhooks import new_secret, receive
 from tests.webhooks.conftest import PATH, SECRET
 
 pytestmark = pytest.mark.django_db
+FORM = "application/x-www-form-urlencoded"
 
 
 def basic(password: str, user: str = "blesta") -> dict[str, str]:
@@ -251,6 +256,51 @@ KINDS = strategies.sampled_from(
     ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )
 BODIES = int(os.environ.get("BLESTA_MALFORMED_BODIES", "150"))
+
+
+def mutated(random: Random) -> bytes:
+    """A delivery as Blesta makes it, with something cut out, doubled, overwritten, nested or blown up."""
+    whole: Any = {"client_id": random.randint(0, 10**12), "vars": {"id": [random.random()] * random.randint(0, 5)}}
+    for _ in range(random.randint(0, 60)):
+        whole = random.choice([[whole], {random.choice(["vars", "id", "client", "\ud800", ""]): whole}])
+    body = bytearray(json.dumps(whole).encode())
+    for _ in range(random.randint(0, 4)):
+        place = random.randrange(len(body))
+        kind = random.randrange(4)
+        if kind == 0:
+            del body[place : place + random.randint(1, 30)]
+        elif kind == 1:
+            body[place:place] = body[: random.randint(1, 200)] * random.randint(1, 20)
+        elif kind == 2:
+            body[place] = random.randrange(256)
+        else:
+            body[place:place] = random.choice([b"[" * 3000, b"9" * 5000, b"&a[b]=" * 1200, b"\0", b"\xff", b"%ff%00"])
+        body = body or bytearray(b"x")
+    return bytes(body)
+
+
+@pytest.mark.proof
+def test_a_hundred_thousand_malformed_bodies_cost_no_memory(told, capsys) -> None:
+    random, factory, answers = Random(4), RequestFactory(), Counter()
+    kinds = ["application/json", FORM, "multipart/form-data; boundary=x", "", "text/html"]
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            event = random.choice(["Clients.edit", "Invoices.addAfter", "x.yBefore", "", "\x00"])
+            request = factory.generic(
+                random.choice(["POST", "PUT"]), PATH, mutated(random), random.choice(kinds), HTTP_X_BLESTA_EVENT=event
+            )
+            answers[receive(request, SECRET).status_code] += 1
+
+    send(2000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    send(100_000)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    with capsys.disabled():
+        print(f"\n102,000 bodies: {dict(sorted(answers.items()))}, {grown:.1f} MiB more at the highest", end=" ")
+    assert set(answers) <= {202, 400, 413, 415}
+    assert answers[202] == Delivery.objects.count()
+    assert grown < 50
 
 
 @given(body=NASTY, event=EVENTS, kind=KINDS, method=strategies.sampled_from(["post", "put"]))

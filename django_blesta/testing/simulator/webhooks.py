@@ -199,7 +199,7 @@ def build_query(fields: Mapping[str, Any], outer: str = "") -> str:
         if isinstance(value, Mapping):
             parts.append(build_query(value, name))
         elif isinstance(value, list | tuple):
-            parts.append(build_query(dict(enumerate(value)), name))
+            parts.append(build_query({str(place): one for place, one in enumerate(value)}, name))
         elif value is not None:
             shown = str(int(value)) if isinstance(value, bool) else json.loads(php.to_json(value))
             parts.append(f"{quote_plus(name)}={quote_plus(str(shown))}")

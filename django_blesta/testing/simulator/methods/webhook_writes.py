@@ -66,3 +66,9 @@ def edit(call: Call, webhook_id: int, vars: Array) -> int:
 def delete(call: Call, webhook_id: int) -> None:
     if webhook_id in call.state.tables["webhooks"]:
         call.state.delete("webhooks", webhook_id)
+
+
+@method("webhooks.WebhooksEvents", "getAll")
+def get_events(call: Call) -> dict[str, str]:
+    """By name, each under itself."""
+    return {name: name for name in NAMES}
