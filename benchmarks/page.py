@@ -44,8 +44,8 @@ stub, the sync and the databases share these cores, so a ratio says more than a 
 - Everything is read from a stub that does nothing but serve pages of 20 invoices, built beforehand. There is no TLS and
   no PHP: a real Blesta takes much longer to answer than the stub does.
 - **B** is what anybody would write on the first afternoon: one kept-open `requests.Session`, `update_or_create` for
-  each row, one transaction for each page. It fills the same columns of the same table, checks nothing, keeps no history and
-  notices no deletion. It stands in `benchmarks/baseline.py` and does not change.
+  each row, one transaction for each page. It fills the same columns of the same table, checks nothing, keeps no
+  history and notices no deletion. It stands in `benchmarks/baseline.py` and does not change.
 - The *first* sync fills an empty table; the *second* finds everything as it was. History, validation and the checks of
   amounts are on, details (one `get` for each row) are off.
 - Each measurement is a process of its own. A ratio compares two of one round, and rounds follow each other, so that a
