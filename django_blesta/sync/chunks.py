@@ -137,10 +137,11 @@ class Worker:
         if chunk.kind == Kind.PAGES:
             self._pages(sent, bad)
         elif chunk.kind == Kind.PARENTS:
-            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent or "list", self.vigil.beat), bad)
+            answers = gather(sent.answers, bad, self.resource.parent or "list", self.vigil.beat)
+            self._under_parents(sent, list(answers), bad)
         else:
             name = str(self.model._meta.verbose_name)
-            self._singles(sent, gather(sent.answers, bad, name, self.vigil.beat), bad)
+            self._singles(sent, list(gather(sent.answers, bad, name, self.vigil.beat)), bad)
         self.told()
 
     # --- pages ---------------------------------------------------------------------------------------------
@@ -152,11 +153,19 @@ class Worker:
         elif work.get("whole"):
             self.keep(sent, self.ask(lambda: listing.page(1, "")), bad)
         else:
-            answers = gather(sent.answers, bad, "page", self.vigil.beat)
+            answers: list[tuple[int, list[Row]]] = []
+            mapped = Mapped()
+            for number, page in gather(sent.answers, bad, "page", self.vigil.beat):
+                answers.append((number, page))
+                if self.scope.alone:
+                    # While others are still on their way. Rows of several companies are placed in one statement.
+                    mapped.add(map_rows(self.model, page, self.scope))
             unread = sorted({number for number, _ in sent.answers} - {number for number, _ in answers})
             rows = [row for _, page in answers for row in page]
+            if not self.scope.alone:
+                mapped = map_rows(self.model, rows, self.scope)
             reached("chunk-fetched")
-            self.keep(sent, rows, bad, unread=unread, disorder=self._disorder_in(answers))
+            self._keep(sent, rows, mapped, bad, unread=unread, disorder=self._disorder_in(answers))
 
     def _disorder_in(self, answers: list[tuple[int, list[Row]]]) -> list[str]:
         """Pages come from the last to the first, and each must lie wholly below those after it.
@@ -212,7 +221,17 @@ class Worker:
     def keep(
         self, sent: Sent, rows: list[Row], bad: list[str], seen: Iterable[Identity] = (), **noted: list[Any]
     ) -> None:
-        mapped = map_rows(self.model, rows, self.scope)
+        self._keep(sent, rows, map_rows(self.model, rows, self.scope), bad, seen, **noted)
+
+    def _keep(
+        self,
+        sent: Sent,
+        rows: list[Row],
+        mapped: Mapped,
+        bad: list[str],
+        seen: Iterable[Identity] = (),
+        **noted: list[Any],
+    ) -> None:
         blob = packed([*seen, *self._listing().identities(rows)])
         news = {name: found for name, found in noted.items() if found}
         with transaction.atomic(self.scope.using):

@@ -122,8 +122,7 @@ class Pass:
             vigil = Vigil(self.scope.using, also=self._keep_lease)
             worker = Worker(run, self.scope, conf.installation(self.scope.using).max_in_flight, vigil)
             with closing(worker.window):
-                if self._is_new or not run.chunks.using(self.scope.using).exists():
-                    self._plan(run, worker)
+                self._plan_unless_planned(run, worker)
                 self.page_size = max(self.page_size, run.page_size)
                 self.progress.begin(run, title, run.expected)
                 self._call_helpers(run)
@@ -202,6 +201,18 @@ class Pass:
 
     def _options(self) -> dict[str, Any]:
         return {"details": self.details, "in_flight": conf.installation(self.scope.using).max_in_flight}
+
+    def _plan_unless_planned(self, run: SyncRun, worker: Worker) -> None:
+        outage = Outage(self.scope.using)
+        while True:
+            try:
+                if self._is_new or not run.chunks.using(self.scope.using).exists():
+                    self._plan(run, worker)
+                return
+            except (OperationalError, InterfaceError) as error:
+                outage.wait(error)
+                self._is_new = False  # nobody told whether the plan was committed
+                worker.untold()
 
     def _plan(self, run: SyncRun, worker: Worker) -> None:
         """Only the holder of the sync's lease writes a plan: whoever took over meanwhile has made one of its own."""
@@ -299,6 +310,26 @@ def work_on(
         worker.window.close()
 
 
+class Outage:
+    """The database went away, or chose us as a deadlock's victim: how long to wait before the next try, and no more
+    tries when there were too many. Inside a transaction that somebody else began there is none."""
+
+    def __init__(self, using: str) -> None:
+        self._using, self._failures = using, 0
+
+    def wait(self, error: Exception) -> None:
+        database = connections[self._using]
+        self._failures += 1
+        if database.in_atomic_block or self._failures > MAX_FAILURES:
+            raise error
+        logger.warning("The database failed (%s); trying again.", type(error).__name__)
+        database.close()
+        threading.Event().wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures))
+
+    def is_over(self) -> None:
+        self._failures = 0
+
+
 class Shift:
     """What one worker has in hand: the chunk that it finishes, and the next, whose requests are on their way."""
 
@@ -309,7 +340,7 @@ class Shift:
         self.current: Sent | None = None
         self.ahead: Sent | None = None
         self._on_chunk = on_chunk or (lambda: None)
-        self._failures = 0
+        self._outage = Outage(self.using)
         self._has_given_up = False
 
     def do_one(self) -> bool:
@@ -329,7 +360,8 @@ class Shift:
                 self.worker.finish(self.current)
         except LeaseLost as lost:
             logger.warning("%s", lost)
-        self.current, self._failures = None, 0
+        self.current = None
+        self._outage.is_over()
         self._hold()
         self.worker.vigil.beat()
         self._on_chunk()
@@ -373,14 +405,8 @@ class Shift:
             logger.warning("%s", lost)
 
     def recover(self, error: Exception) -> None:
-        """The database went away, or chose us as a deadlock's victim: try again with the answers that we hold."""
-        database = connections[self.using]
-        self._failures += 1
-        if database.in_atomic_block or self._failures > MAX_FAILURES:
-            raise error
-        logger.warning("The database failed (%s); trying again.", type(error).__name__)
-        database.close()
-        threading.Event().wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures))
+        """Try again with the answers that we hold."""
+        self._outage.wait(error)
         try:
             held = [sent.claim for sent in (self.current, self.ahead) if sent is not None]
             give_back_strays(self.run, self.using, self.name, held)

@@ -101,9 +101,8 @@ class OwnServer:
 
 def _program(name: str, *elsewhere: str) -> str:
     """Where a program is, or nothing; servers are often outside of PATH."""
-    found = shutil.which(name)
-    if found:
-        return str(Path(found).resolve())
+    if found := shutil.which(name):
+        return found
     for pattern in elsewhere:
         if several := sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}")):
             return str(several[-1])

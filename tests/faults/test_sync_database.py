@@ -79,10 +79,13 @@ def test_the_line_is_cut_at_any_packet(invoices, line: Proxy, seed, answer):
 @pytest.mark.parametrize(
     ("name", "times"),
     [(name, times) for name in ("chunk-claimed", "chunk-fetched", "chunk-stored", "chunk-done") for times in (2, 3)]
-    + [("settle-begun", 1)],
+    + [("chunk-stored", 1), ("chunk-done", 1), ("settle-begun", 1)],
 )
 def test_a_worker_outlives_a_cut_in_the_middle_of_its_work(invoices, line: Proxy, name, times):
-    """From the plan to the verdict, no cut ends a run: what was fetched is in hand, and is stored again."""
+    """From the plan to the verdict, no cut ends a run: what was fetched is in hand, and is stored again.
+
+    The first chunk is the page that the plan has brought: there it is the plan that is made again.
+    """
     left = times
 
     def cut(reached: str) -> None:
