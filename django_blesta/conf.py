@@ -186,6 +186,8 @@ class Installation:
     call_sample: int = 20
     #: None keeps the ledger of calls for ever.
     call_days: int | None = 14
+    #: Lets monitoring read the health pages, as a bearer; without it only staff may.
+    health_token: Secret | None = None
     admin_url: str = ""
     client_url: str = ""
 
@@ -271,7 +273,7 @@ setting_changed.connect(_forget, dispatch_uid="django_blesta.conf")
 
 
 def _sealed(value: Any, key: object = None) -> Any:
-    if key in ("USER", "KEY"):
+    if key in ("USER", "KEY", "HEALTH_TOKEN"):
         is_reference = (
             isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and value["env"]
         )
@@ -445,6 +447,10 @@ def _paths(given: Any) -> Any:
     return MappingProxyType(dict(given)) if fits else _WRONG
 
 
+def _token(given: Any) -> Any:
+    return given if isinstance(given, Secret) and given.is_usable else _WRONG
+
+
 _FLAG = _Kind("True or False", lambda given: given if type(given) is bool else _WRONG)
 _CARRIER = _Kind('"headers" or "basic"', lambda given: given if given in ("headers", "basic") else _WRONG)
 _ADDRESS = _Kind("an http or https address without a user in it", _address)
@@ -473,6 +479,7 @@ _OPTIONS: Mapping[str, _Kind] = {
     "history_days": _optional(_whole(0, 36_500)),
     "call_sample": _whole(1, 1_000_000),
     "call_days": _optional(_whole(1, 36_500)),
+    "health_token": _Kind("text of at least 16 characters, a callable, or a reference to the environment", _token),
     "admin_url": _ADDRESS,
     "client_url": _ADDRESS,
 }

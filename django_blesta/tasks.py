@@ -9,7 +9,7 @@ from typing import Any
 from celery import Task, shared_task
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
-from django_blesta import ledger, operations, presence, sync
+from django_blesta import operations, sync
 from django_blesta.models import mirror_named
 from django_blesta.presence import PERIOD
 from django_blesta.workers import TICK, take_tick
@@ -119,6 +119,4 @@ def beat_schedule(
 @shared_task(name=PRUNE, ignore_result=True)
 def prune(using: str = DEFAULT_DB_ALIAS) -> None:
     """Forget changes and runs that are older than HISTORY_DAYS, and calls that are older than CALL_DAYS."""
-    sync.prune(using)
-    ledger.prune(using)
-    presence.prune(using)
+    sync.forget_old(using)

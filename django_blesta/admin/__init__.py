@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_blesta.admin import (
     accounts,
     agreements,
+    billing,
     calls,
     clients,
     companies,
@@ -29,6 +30,7 @@ __all__ = [
     "Related",
     "accounts",
     "agreements",
+    "billing",
     "calls",
     "clients",
     "companies",

@@ -13,7 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._ledger import calls_link
-from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to, may_see
+from django_blesta.admin._mirror import ReadOnlyAdmin
+from django_blesta.admin._words import format_word, link_to, may_see
 from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SchemaDrift, SyncRun, mirrors
 
 

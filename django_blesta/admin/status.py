@@ -15,8 +15,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from django_blesta import status
-from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
+from django_blesta.admin._mirror import ReadOnlyAdmin
 from django_blesta.admin._tiles import tiles_of
+from django_blesta.admin._words import may_see
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
 from django_blesta.models import (

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
-from django_blesta import conf, correlation, ledger
+from django_blesta import conf, correlation, ledger, presence
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
 from django_blesta.models import Company, Mirror, MirrorQuerySet, SyncRun, SyncScope, mirror_named
 from django_blesta.resources import resource_of
@@ -27,7 +27,19 @@ from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 from django_blesta.sync.surroundings import look_around
 
-__all__ = ["AlreadyRunning", "Progress", "is_at_work", "join", "left_behind", "look_around", "prune", "refresh", "run"]
+__all__ = [
+    "AlreadyRunning",
+    "Progress",
+    "ask",
+    "forget_old",
+    "is_at_work",
+    "join",
+    "left_behind",
+    "look_around",
+    "prune",
+    "refresh",
+    "run",
+]
 
 
 def run(
@@ -167,6 +179,13 @@ def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
     return prune_history(using), prune_runs(using)
 
 
+def forget_old(using: str = DEFAULT_DB_ALIAS) -> dict[str, int]:
+    """All that is kept for a time only, whose time is over: how many rows of each were deleted."""
+    changes, runs = prune(using)
+    calls, signs = ledger.prune(using), presence.prune(using)
+    return {"changes": changes, "runs": runs, "calls": calls, "signs of life": signs}
+
+
 def concerns_one_resource(error: BlestaError) -> bool:
     """Whether the next resource may fare better: not with a wrong key, a mistake in the setting, or no connection."""
     if isinstance(error, Denied | NotConfigured):
@@ -195,6 +214,16 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
             if _store_unless_overtaken(model, scope, mapped, fence, before, cause):
                 return True
     return False
+
+
+def ask(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS) -> Any:
+    """The row as Blesta shows it to the companies we know, untouched and not stored; None where it shows none."""
+    held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
+    for scope in _scopes_for(using, held):
+        row = get_row(model, pk, scope)
+        if row is not None:
+            return row
+    return None
 
 
 class _Overtaken(Exception):
