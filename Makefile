@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs check docs bench matrix wheel messages clean \
+.PHONY: help demo test proofs check docs bench bench-admin matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -74,6 +74,9 @@ docs: $(VENV)/docs.stamp ## The documentation, in docs/_build/html; a warning is
 
 bench: $(VENV)/test.stamp ## The benchmarks, one line per figure
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+bench-admin: $(VENV)/test.stamp ## The operator's pages on a million invoices: queries and time in the database
+	@$(PYTHON) -m benchmarks.admin $(ARGS)
 
 matrix: $(VENV)/check.stamp ## The suite on every supported pair of Python and Django that this machine can run
 	@$(PIP) install 'nox>=2025.2.9'

@@ -153,7 +153,9 @@ def first_sync(progress: sync.Progress, tell: Callable[[str], None]) -> list[Syn
     told = False
     while True:
         try:
-            return sync.run(cause="demo", progress=progress)
+            runs = sync.run(cause="demo", progress=progress)
+            sync.look_around()
+            return runs
         except sync.AlreadyRunning as error:
             if not told:
                 tell(f"{error} Waiting for its end ...")

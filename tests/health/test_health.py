@@ -19,7 +19,7 @@ from tests import rows
 from tests.status.test_presence import seen
 from tests.status.test_snapshot import all_read
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.health.urls")]
+pytestmark = pytest.mark.django_db
 PAGES = ["/blesta-health/live/", "/blesta-health/ready/", "/blesta-health/metrics/"]
 TOKEN = "long-enough-for-a-token"
 
@@ -104,8 +104,7 @@ def test_metrics_are_in_the_format_of_prometheus(token: str) -> None:
     assert text.endswith("\n")
 
 
-def test_request_has_an_id_that_calls_and_logs_bear(blesta: Any, settings: Any, staff_with: Any) -> None:
-    settings.MIDDLEWARE = ["django_blesta.middleware.CorrelationMiddleware", *settings.MIDDLEWARE]
+def test_request_has_an_id_that_calls_and_logs_bear(blesta: Any, staff_with: Any) -> None:
     client = rows.client()
     browser = staff_with("view_client", "refresh_rows")
 
