@@ -33,6 +33,10 @@ BILLED = ("active", "proforma")
 class InvoiceQuerySet(MirrorQuerySet):
     """What people mean by an invoice's state: Blesta's word, whether it is closed, and the day together."""
 
+    def issued(self) -> Self:
+        """All but drafts, which are the business of Blesta's staff until they are issued."""
+        return self.exclude(status="draft")
+
     def open(self) -> Self:
         return self.filter(status__in=BILLED, closed_at__isnull=True)
 

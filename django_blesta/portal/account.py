@@ -47,7 +47,7 @@ class Account:
         return rows.order_by(ended, "renews_at", "pk")
 
     def invoices(self) -> QuerySet[Invoice]:
-        return self._own(Invoice).exclude(status="draft").order_by("-billed_at", "-pk")
+        return Invoice.objects.using(self.using).for_user(self.user).issued().order_by("-billed_at", "-pk")
 
     def open_invoices(self) -> QuerySet[Invoice]:
         """The one to pay first comes first."""

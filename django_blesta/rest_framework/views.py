@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import PageNumberPagination
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -38,7 +38,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 class BlestaView(APIView):
     """Closed to anonymous users whatever the site's defaults are, and never inside a transaction."""
 
-    permission_classes = (IsAuthenticated,)
+    permission_classes: Sequence[type[BasePermission]] = (IsAuthenticated,)
     using: ClassVar[str] = DEFAULT_DB_ALIAS
     errors_have_codes: ClassVar[bool] = True
     operation_token: str = ""

@@ -12,6 +12,8 @@ import pytest
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
+from django_blesta import sync
+from django_blesta.models import Invoice
 from django_blesta.testing.simulator import Simulator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("testproject.urls")]
@@ -48,6 +50,8 @@ def without_moments(body: str) -> Any:
 
 
 def test_page_shows_what_is_answered(billing: Simulator, ada: Any) -> None:
+    invoiced = billing.add_invoice(1, [{"description": "Hosting", "amount": "9.99", "qty": 2}], id_code="INV-1")
+    assert sync.refresh(Invoice, invoiced["id"])
     api = APIClient(HTTP_HOST="localhost:8000")
     api.force_login(ada)
 
