@@ -15,7 +15,7 @@ from django_blesta import conf, correlation, ledger, presence
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
 from django_blesta.models import Company, Mirror, MirrorQuerySet, SyncRun, SyncScope, mirror_named
 from django_blesta.resources import resource_of
-from django_blesta.sync import identity, invariants
+from django_blesta.sync import drift, identity, invariants
 from django_blesta.sync._checkpoint import reached
 from django_blesta.sync.chunks import get_row
 from django_blesta.sync.fence import begin_refresh
@@ -212,6 +212,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
             if not mapped.incoming:
                 break
             if _store_unless_overtaken(model, scope, mapped, fence, before, cause):
+                drift.glimpse(mapped.seen, scope.company_id, using=using)
                 return True
     return False
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 from django.db import connections, models
 from django.utils import timezone
 
-from django_blesta.models import Mirror, SchemaDrift, SyncRun, SyncScope
+from django_blesta.models import Mirror, MirrorForeignKey, SchemaDrift, SyncRun, SyncScope
 from django_blesta.models.words import is_known
 from django_blesta.resources import resource_of
 
@@ -32,8 +32,10 @@ Sight: TypeAlias = dict[str, Any]
 
 REMEMBERED_FOR = timedelta(days=30)
 MAX_NAMES = 200
+MAX_SHAPES = 1000
 MAX_WORDS = 50
-_WORD = re.compile(r"[\w.-]{1,64}")
+#: Without digits, so that no number of anything is ever kept as a word.
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}")
 _UNPRINTABLE = "…"
 _ROW, _WHOLE = "row", "detail"
 _KINDS = ((bool, "flag"), (int, "number"), (Decimal, "number"), (float, "number"), (str, "text"), (dict, "map"))
@@ -84,7 +86,7 @@ class Seen:
                 for name in missing:
                     sight["missing"][name] = sight["missing"].get(name, 0) + times
                 for name, value in list(row.items())[:MAX_NAMES]:
-                    kinds = sight["kinds"].setdefault(str(name)[:100], [])
+                    kinds = sight["kinds"].setdefault(_named(name), [])
                     kind = kind_of(value)
                     if kind and kind not in kinds:
                         kinds.append(kind)
@@ -121,24 +123,30 @@ class Notebook:
         for place, sight in sights.items():
             held[place] = _merged(held.get(place), sight)
         run.update(drift=held)
+        if len(self._told) > MAX_SHAPES:
+            self._told.clear()
         # Rows that lack something, or have something new, are counted wherever they come.
         self._untold |= {one for one in shown if not any(_judged(one[0], one[1], one[2][0]))}
 
 
 def _merged(held: Sight | None, sight: Sight) -> Sight:
-    if held is None:
-        return sight
+    """Of names that never end, as no sane server has them, the first are kept."""
+    held = {"kinds": {}, "unknown": {}, "missing": {}, "words": {}} if held is None else held
     for name, kinds in sight["kinds"].items():
-        known = held["kinds"].setdefault(name, [])
-        known += [kind for kind in kinds if kind not in known]
+        if name in held["kinds"] or len(held["kinds"]) < MAX_NAMES:
+            known = held["kinds"].setdefault(name, [])
+            known += [kind for kind in kinds if kind not in known]
     for part in ("unknown", "missing"):
-        for name, times in sight[part].items():
-            held[part][name] = held[part].get(name, 0) + times
+        _count(held[part], sight[part], MAX_NAMES)
     for name, words in sight["words"].items():
-        for word, times in words.items():
-            known = held["words"].setdefault(name, {})
-            known[word] = known.get(word, 0) + times
+        _count(held["words"].setdefault(name, {}), words, MAX_WORDS)
     return held
+
+
+def _count(held: dict[str, int], more: Mapping[str, int], most: int) -> None:
+    for name, times in more.items():
+        if name in held or len(held) < most:
+            held[name] = held.get(name, 0) + times
 
 
 def conclude(run: SyncRun, using: str) -> None:
@@ -160,8 +168,30 @@ def conclude(run: SyncRun, using: str) -> None:
                 types=types[:200], rows=rows, first_seen_at=now, last_seen_at=now, run_id=run.pk,
             )  # fmt: skip
         known[place] = _united(known.get(place, {}), sight["kinds"])
-    _keep(found, run, using)
+    _keep(found, run, run.company_id, using)
     scope.update(columns=known)
+
+
+def glimpse(seen: Seen, company_id: int, *, using: str) -> None:
+    """What one row outside any run shows for the first time; that something is lacking is for a whole run to say.
+
+    Where there is nothing new, which is nearly always, this costs no statement.
+    """
+    now = timezone.now()
+    news = []
+    for place, sight in seen.sights().items():
+        label, _, tier = place.partition(" ")
+        for kind, column, word, types, rows in _findings(sight, None):
+            if kind not in {Kind.UNKNOWN, Kind.WORD}:
+                continue
+            news.append(
+                SchemaDrift(
+                    resource=label, company_id=company_id, tier=tier, kind=kind, column=column, word=word,
+                    types=types[:200], rows=rows, first_seen_at=now, last_seen_at=now,
+                )
+            )  # fmt: skip
+    if news:
+        SchemaDrift.objects.using(using).bulk_create(news, ignore_conflicts=True)
 
 
 def _findings(sight: Sight, before: dict[str, list[str]] | None) -> Iterable[tuple[str, str, str, str, int]]:
@@ -189,14 +219,16 @@ def _united(before: Mapping[str, list[str]], kinds: Mapping[str, list[str]]) -> 
     }
 
 
-def _keep(found: Mapping[tuple[str, str, str, str, str], SchemaDrift], run: SyncRun, using: str) -> None:
+def _keep(
+    found: Mapping[tuple[str, str, str, str, str], SchemaDrift], run: SyncRun, company_id: int, using: str
+) -> None:
     """A change of type is an event and stays for a while; the rest stands as long as it is seen.
 
     A `get` shows few rows, so a word that they do not show stays for a while, too.
     """
     places = [place.partition(" ")[::2] for place in run.drift]
     rows = SchemaDrift.objects.using(using)
-    held = rows.filter(resource__in={label for label, _ in places}, company_id=run.company_id)
+    held = rows.filter(resource__in={label for label, _ in places}, company_id=company_id)
     limit = timezone.now() - REMEMBERED_FOR
     over: list[int] = []
     for old in held:
@@ -227,6 +259,11 @@ def kind_of(value: Any) -> str:
     return next((word for kind, word in _KINDS if isinstance(value, kind)), "list")
 
 
+def _named(name: Any) -> str:
+    """A column's name as a database can hold it: Blesta's JSON may have anything for a key."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(name)[:100])
+
+
 def _place(model: type[Mirror], whole: bool) -> str:
     return f"{model._meta.label_lower} {_WHOLE if whole else _ROW}"
 
@@ -237,7 +274,7 @@ def _judged(model: type[Mirror], whole: bool, names: tuple[str, ...]) -> tuple[t
     resource = resource_of(model)
     wanted = resource.read_columns | resource.read_whole if whole else resource.read_columns
     known = resource.read_columns | resource.read_whole | resource.left_out.keys() | {"company_id"}
-    unknown = sorted(str(name)[:100] for name in {*names} - known - _given(model))
+    unknown = sorted({_named(name) for name in {*names} - known - _given(model)})
     return tuple(unknown[:MAX_NAMES]), tuple(sorted(wanted - {*names} - _given(model)))
 
 
@@ -255,10 +292,10 @@ def _given(model: type[Mirror]) -> frozenset[str]:
     resource = resource_of(model)
     given = {resource.fields.columns.get(resource.parent, "")}
     if resource.embedded_in:
-        relation = resource.embedded_in.partition(".")[2]
-        for one in model._meta.concrete_fields:
-            if isinstance(one, models.ForeignKey) and one.remote_field.related_name == relation:
-                given |= {f"{one.name}_id"}
+        parent, _, relation = resource.embedded_in.partition(".")
+        keys = [one for one in model._meta.concrete_fields if isinstance(one, MirrorForeignKey)]
+        wanted = (parent, relation)
+        given |= {one.attname for one in keys if (one.related_model.__name__, one.remote_field.related_name) == wanted}
     return frozenset(given - {""})
 
 

@@ -110,8 +110,14 @@ def _source(reference: str) -> tuple[type[Mirror], str]:
 
 
 def parents_of(model: type[Mirror], scope: Scope) -> list[int]:
-    """Ids of the present parents under which a scoped listing is asked."""
-    return list(present_parents(model, scope).order_by("pk").values_list("pk", flat=True))
+    """Ids of the present parents under which a scoped listing is asked, those of which no row is here first.
+
+    A sweep takes a request per parent and may be cut short, or be held to a budget for hours: what was never seen is
+    missed the most.
+    """
+    children = model._base_manager.using(scope.using).filter(**{resource_of(model).parent: models.OuterRef("pk")})
+    parents = present_parents(model, scope).annotate(is_seen=models.Exists(children))
+    return list(parents.order_by("is_seen", "pk").values_list("pk", flat=True))
 
 
 def present_parents(model: type[Mirror], scope: Scope) -> models.QuerySet[Any]:

@@ -138,11 +138,12 @@ def stored(model: type[Mirror], made: list[dict[str, Any]]) -> list[Any]:
 
 
 def children(model: type[Mirror], made: list[dict[str, Any]]) -> list[Incoming]:
-    relation = resource_of(model).embedded_in.partition(".")[2]
+    parent, _, relation = resource_of(model).embedded_in.partition(".")
     (reference,) = (
         column.attname
         for column in model._meta.concrete_fields
-        if isinstance(column, MirrorForeignKey) and column.remote_field.related_name == relation
+        if isinstance(column, MirrorForeignKey)
+        and (column.related_model.__name__, column.remote_field.related_name) == (parent, relation)
     )
     key = [cast("Any", model._meta.get_field(name)).attname for name in resource_of(model).key]
     found = []
@@ -152,7 +153,7 @@ def children(model: type[Mirror], made: list[dict[str, Any]]) -> list[Incoming]:
         except Unfit:
             continue
         values = {**converted.values, reference: number % 2 + 1}
-        found.append(Incoming(tuple(values[name] for name in key), Converted(values, (), number), 1))
+        found.append(Incoming(tuple(values.get(name) for name in key), Converted(values, (), number), 1))
     return [one for one in found if None not in one.key]
 
 
@@ -161,12 +162,13 @@ def look_at_all(model: type[Mirror], made: list[dict[str, Any]], staff: Browser)
     with transaction.atomic():
         pks = stored(model, made)
         addresses = [reverse(f"{name}_changelist"), *(reverse(f"{name}_change", args=[pk]) for pk in pks)]
+        shown = []
         for address in addresses:
             response = staff.get(address)
             assert response.status_code == 200, address
-            assert "<script>alert" not in response.content.decode()
-        listed = staff.get(addresses[0]).content.decode()
-        assert all(f'href="{address}"' in listed for address in addresses[1:])
+            shown.append(response.content.decode())
+            assert "<script>alert" not in shown[-1]
+        assert all(f'href="{address}"' in shown[0] for address in addresses[1:])
         transaction.set_rollback(True)
     return len(pks)
 
@@ -198,4 +200,4 @@ def test_every_page_renders_for_any_row(model: type[Mirror], staff: Browser, par
 @pytest.mark.proof
 @every_mirror
 def test_every_page_renders_for_any_row_of_many(model: type[Mirror], staff: Browser, parents: None) -> None:
-    look(model, staff, 60)
+    look(model, staff, 25)

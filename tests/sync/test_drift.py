@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_blesta import sync
 from django_blesta.checks import DRIFT_CHECKS, check_drift
-from django_blesta.models import Client, Coupon, Invoice, InvoiceLine, SchemaDrift, SyncRun, mirrors
+from django_blesta.models import Client, ClientGroup, Coupon, Invoice, InvoiceLine, SchemaDrift, SyncRun, mirrors
 from django_blesta.status import Level, snapshot
 from django_blesta.sync.drift import Seen, kind_of
 from tests.sync.comparison import differences
@@ -60,6 +60,16 @@ class TestDrift:
         again = SchemaDrift.objects.get()
         assert (again.pk, again.first_seen_at) == (first.pk, first.first_seen_at)
         assert again.last_seen_at > first.last_seen_at
+
+    @pytest.mark.every_database
+    def test_name_that_no_database_holds_is_no_harm(self, blesta):
+        names = ["we\x00ird", "", "🦄" * 300, "\u202e", "status ", "x'; --"]
+        altered(blesta, "Invoices", "getList", lambda row: row.update(dict.fromkeys(names, 1)))
+        (run,) = sync.run([Invoice], details=False)
+        assert (run.state, run.quarantined) == (SyncRun.State.COMPLETE, 0)
+        assert {row.column for row in SchemaDrift.objects.all()} == {
+            "we\ufffdird", "", "🦄" * 100, "\ufffd", "status ", "x'; --",
+        }  # fmt: skip
 
     def test_unknown_column_of_a_child_is_the_childs(self, blesta):
         altered(blesta, "Invoices", "get", lambda row: [line.update(weight=1) for line in row["line_items"]])
@@ -123,9 +133,10 @@ class TestDrift:
             blesta.state.update("clients", 1, status="hibernating")
             blesta.state.update("clients", 2, status="hibernating")
             blesta.state.update("clients", 3, status="a whole sentence, which is no word")
+            blesta.state.update("clients", 4, status="4111111111111111")
         (run,) = sync.run([Client], details=False)
         assert run.quarantined == 1  # too long for the column; the word is news all the same
-        assert {(row.word, row.rows) for row in SchemaDrift.objects.all()} == {("hibernating", 2), ("…", 1)}
+        assert {(row.word, row.rows) for row in SchemaDrift.objects.all()} == {("hibernating", 2), ("…", 2)}
         assert Client.objects.get(pk=1).status_label == "hibernating"
 
     def test_word_that_only_a_get_shows_stays_for_a_while(self, blesta):
@@ -134,6 +145,26 @@ class TestDrift:
         assert [row.word for row in SchemaDrift.objects.all()] == ["barter"]
         sync.run([Coupon])  # nothing changed, so no coupon is fetched whole
         assert [row.word for row in SchemaDrift.objects.all()] == ["barter"]
+
+    @pytest.mark.every_database
+    def test_refresh_of_one_row_tells_what_is_new_and_not_what_is_lacking(self, blesta):
+        sync.run([ClientGroup, Client])
+        altered(blesta, "Clients", "get", lambda row: (row.pop("city"), row.update(mood=1, status="idle")))
+        assert sync.refresh(Client, 8)
+        assert sync.refresh(Client, 8)
+        assert found() == [("detail", Kind.UNKNOWN, "mood", "number"), ("detail", Kind.WORD, "status", "idle")]
+        assert Client.objects.get(pk=8).status == "idle"
+
+
+@SIMULATED
+def test_names_without_end_are_kept_to_a_number(blesta):
+    numbers = iter(range(10**6))
+    altered(blesta, "Invoices", "getList", lambda row: row.update({f"n{next(numbers)}": 1 for _ in range(30)}))
+    (run,) = sync.run([Invoice], details=False)
+    assert (run.state, run.quarantined) == (SyncRun.State.COMPLETE, 0)
+    assert 0 < SchemaDrift.objects.filter(kind=Kind.UNKNOWN).count() <= 200
+    assert not SchemaDrift.objects.exclude(kind=Kind.UNKNOWN).exists()
+    assert len(str(run.drift)) < 20_000
 
 
 @SIMULATED

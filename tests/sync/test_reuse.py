@@ -13,7 +13,7 @@ from tests import rows
 # Not one of the oldest, which tell one installation from another.
 ID = 8
 FEW = [ClientGroup, Client]
-pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
+pytestmark = pytest.mark.django_db
 SIMULATED = pytest.mark.parametrize("blesta_simulator", [{"clients": 8, "seed": 3}], indirect=True)
 
 
@@ -46,6 +46,7 @@ class TestReusedId:
         trouble = next(one for one in snapshot().troubles if one.code == "links-doubted")
         assert trouble.level is Level.BAD
 
+    @pytest.mark.every_database
     def test_a_refresh_sees_it_too_whether_history_is_kept_or_not(self, blesta, settings):
         settings.BLESTA = {**settings.BLESTA, "HISTORY_DAYS": 0}
         sync.run(FEW)
