@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs check docs bench bench-admin matrix wheel messages clean \
+.PHONY: help demo test proofs check docs bench bench-admin bench-webhooks matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -49,6 +49,10 @@ $(VENV)/check.stamp: $(VENV)/test.stamp
 	@$(PIP) install --group check
 	@touch $@
 
+$(VENV)/bench.stamp: $(VENV)/test.stamp
+	@$(PIP) install --group bench
+	@touch $@
+
 $(VENV)/docs.stamp: $(VENV)/base.stamp
 	@echo "Installing what builds the documentation ..."
 	@$(PIP) install --group docs
@@ -77,6 +81,9 @@ bench: $(VENV)/test.stamp ## The benchmarks, one line per figure
 
 bench-admin: $(VENV)/test.stamp ## The operator's pages on a million invoices: queries and time in the database
 	@$(PYTHON) -m benchmarks.admin $(ARGS)
+
+bench-webhooks: $(VENV)/bench.stamp ## How many webhook deliveries a second a site takes, behind gunicorn and PostgreSQL
+	@$(PYTHON) -m benchmarks.webhooks $(ARGS)
 
 matrix: $(VENV)/check.stamp ## The suite on every supported pair of Python and Django that this machine can run
 	@$(PIP) install 'nox>=2025.2.9'

@@ -54,7 +54,7 @@ class Bench:
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             **environ,
         }
-        found = _last_line(words, settings)
+        found = last_line(words, settings)
         self.measured.append({"job": job, "database": database, **environ, **found})
         states = found.get("states", ["complete"])
         assert states == ["complete"], f"{job} ended {states}: {found.get('errors')}"
@@ -68,7 +68,7 @@ class Bench:
         print(f"  {title}: {figure.value:.2f} {unit} ({figure.verdict})", flush=True)
 
 
-def _last_line(words: Sequence[str], environ: Mapping[str, str]) -> Measured:
+def last_line(words: Sequence[str], environ: Mapping[str, str]) -> Measured:
     # Our own interpreter and modules.
     done = subprocess.run(  # noqa: S603
         words, cwd=CHECKOUT, env={**os.environ, **environ}, capture_output=True, text=True, check=False
@@ -98,11 +98,11 @@ def database(kind: str, folder: str) -> Iterator[str]:
     name = f"{folder}/bench.sqlite3" if kind == "sqlite" else f"bench_{uuid.uuid4().hex[:8]}"
     environ = {"BLESTA_TEST_DATABASE": kind, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
     words = [sys.executable, "-m", "benchmarks.jobs"]
-    made = _last_line([*words, "create_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": name})["name"]
+    made = last_line([*words, "create_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": name})["name"]
     try:
         yield made
     finally:
-        _last_line([*words, "destroy_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": made})
+        last_line([*words, "destroy_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": made})
 
 
 # --- the figures ----------------------------------------------------------------------------------------------

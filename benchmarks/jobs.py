@@ -165,6 +165,18 @@ def create_database(found: Found) -> None:
     found.facts["name"] = str(connection.settings_dict["NAME"])
 
 
+def empty_deliveries(found: Found) -> None:
+    from django_blesta.models import Delivery
+
+    Delivery.objects.all().delete()
+
+
+def count_deliveries(found: Found) -> None:
+    from django_blesta.models import Delivery
+
+    found.facts["rows"] = Delivery.objects.count()
+
+
 def destroy_database(found: Found) -> None:
     from django.db import connection
 
@@ -178,8 +190,10 @@ JOBS: dict[str, Callable[[Found], None]] = {
         baseline_first,
         baseline_second,
         by_workers,
+        count_deliveries,
         create_database,
         destroy_database,
+        empty_deliveries,
         fetch_only,
         first,
         queries_first,

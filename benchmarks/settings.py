@@ -12,5 +12,7 @@ BLESTA = {
     "KEY": "key",
     "REQUESTS_PER_SECOND": None,
     "MAX_IN_FLIGHT": int(os.environ.get("BENCH_IN_FLIGHT", "4")),
+    "WEBHOOK_SECRETS": [os.environ.get("BENCH_WEBHOOK_SECRET", "the-secret-of-a-benchmark-0123456789")],
 }
+DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ.get("BENCH_CONN_MAX_AGE", "0"))  # noqa: F405  (from the above)
 LOGGING = {"version": 1, "disable_existing_loggers": False}

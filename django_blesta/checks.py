@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections, models
+from django.urls import NoReverseMatch, reverse
 
-from django_blesta import conf
-from django_blesta.models import Mirror, SchemaDrift, mirrors
+from django_blesta import conf, webhooks
+from django_blesta.exceptions import NotConfigured
+from django_blesta.models import Mirror, SchemaDrift, mirror_named, mirrors
 from django_blesta.models.base import BOOKKEEPING
 from django_blesta.resources import Resource
 from django_blesta.status import Drift, drift_of
+from django_blesta.sync.hints import can_be_hinted_at
 from django_blesta.sync.plan import needed_by
 
 #: What each id stands for. An id is never given another meaning.
@@ -31,6 +35,7 @@ SETTING_CHECKS = {
     "django_blesta.E011": "ALLOW is not a list of Model.method pairs.",
     "django_blesta.W012": "A credential's environment variable is not set (a build may go on without the key).",
     "django_blesta.E013": "An installation is not named after a database alias.",
+    "django_blesta.E014": "WEBHOOK_SECRETS or HEALTH_TOKEN holds what cannot be a secret, or is too short.",
 }
 
 
@@ -43,6 +48,90 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         identifier = f"django_blesta.{problem.code}"
         found.append(kind(problem.message, hint=problem.hint, obj=problem.alias or None, id=identifier))
     return found
+
+
+#: What must be there for Blesta's webhooks and for the targets of freshness.
+HINT_CHECKS = {
+    "django_blesta.E301": "The webhook receiver has an address and no usable secret.",
+    "django_blesta.E302": "Two installations share a webhook secret.",
+    "django_blesta.E303": "FRESHNESS names no mirror, or one that Blesta cannot be asked for by id.",
+    "django_blesta.E304": "WEBHOOK_PUBLIC_KEY is not an RSA key that can be read.",
+    "django_blesta.W305": "Every delivery would open a connection to the database.",
+}
+
+
+@register(Tags.security)
+def check_webhooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A receiver that would refuse everything, or that cannot tell two installations apart."""
+    found: list[CheckMessage] = []
+    installations = [conf.installation(alias) for alias in conf.aliases() if _is_well(alias)]
+    if _has_receiver() and installations and not webhooks.doors():
+        hint = (
+            "Set WEBHOOK_SECRETS in BLESTA; “manage.py blesta_webhook” makes a secret. Until then all is answered 503."
+        )
+        message = "The webhook receiver has an address and no usable secret."
+        found.append(Error(message, hint=hint, id="django_blesta.E301"))
+    digests = [digest for door in webhooks.doors() for digest in set(door.digests)]
+    if len(digests) != len(set(digests)):
+        hint = "A secret says which installation a delivery is for: give each its own."
+        found.append(Error("Two installations share a webhook secret.", hint=hint, id="django_blesta.E302"))
+    for one in installations:
+        if one.webhook_public_key and not webhooks.is_key(one.webhook_public_key):
+            hint = "Give the public key of 2048 bits or more as PEM: -----BEGIN PUBLIC KEY----- …"
+            message = f"BLESTA[{one.alias!r}]: WEBHOOK_PUBLIC_KEY is not an RSA key that can be read."
+            found.append(Error(message, hint=hint, id="django_blesta.E304"))
+    return found
+
+
+@register(Tags.models)
+def check_freshness(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Targets for rows that can be asked for one by one."""
+    found: list[CheckMessage] = []
+    for alias in filter(_is_well, conf.aliases()):
+        for name in conf.installation(alias).freshness:
+            try:
+                complaint = "" if can_be_hinted_at(mirror_named(name)) else "Blesta cannot be asked for one row of it."
+            except LookupError as error:
+                complaint = str(error)
+            if complaint:
+                message = f"BLESTA[{alias!r}]: FRESHNESS names {name!r}. {complaint}"
+                found.append(Error(message, hint="Correct the name or leave it out.", id="django_blesta.E303"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_connections(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """With a connection per request, a receiver takes about half as many deliveries (benchmarks/webhooks.py)."""
+    if not _has_receiver():
+        return []
+    found: list[CheckMessage] = []
+    for alias in filter(_is_well, conf.aliases()):
+        entry = settings.DATABASES.get(alias, {})
+        is_kept = entry.get("CONN_MAX_AGE", 0) != 0 or entry.get("OPTIONS", {}).get("pool")
+        if not is_kept and "sqlite" not in entry.get("ENGINE", ""):
+            hint = f'Set DATABASES[{alias!r}]["CONN_MAX_AGE"] to 60 or so, or use the pool of psycopg.'
+            message = f"Every webhook delivery opens a connection to the database {alias!r}: CONN_MAX_AGE is 0."
+            found.append(Warning(message, hint=hint, id="django_blesta.W305"))
+    return found
+
+
+def _is_well(alias: str) -> bool:
+    try:
+        conf.installation(alias)
+    except NotConfigured:
+        return False
+    return True
+
+
+def _has_receiver() -> bool:
+    """Whether the site has an address for it; a site without any addresses has none."""
+    if not getattr(settings, "ROOT_URLCONF", ""):
+        return False
+    try:
+        reverse("blesta_webhooks:receiver")
+    except NoReverseMatch:
+        return False
+    return True
 
 
 #: Mistakes in a mirror's declaration, a site's own mirrors included.

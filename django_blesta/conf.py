@@ -26,12 +26,29 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from django_blesta.exceptions import NotConfigured
+from django_blesta.options import (
+    ADDRESS,
+    CARRIER,
+    FLAG,
+    SECRET_WORD,
+    WRONG,
+    Kind,
+    Network,
+    durations,
+    file,
+    networks,
+    number,
+    optional,
+    pairs,
+    paths,
+    secrets,
+    token,
+    whole,
+)
 
 __all__ = ["Credentials", "Installation", "Problem", "Secret", "aliases", "installation", "problems"]
 
 MASK = "********"
-PLUGIN_MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?")
-PAIR = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?\.[A-Za-z][A-Za-z0-9_]*")
 
 
 class Secret:
@@ -188,6 +205,23 @@ class Installation:
     call_days: int | None = 14
     #: Lets monitoring read the health pages, as a bearer; without it only staff may.
     health_token: Secret | None = None
+    #: Seconds after which a hot row is looked at again, by the name of its mirror.
+    freshness: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"invoice": 900, "service": 1800}))
+    #: How many rows a minute may be asked for only because they are hot.
+    hot_rows_per_minute: int = 30
+    #: How long to wait after a hint: Blesta tells of a change before all of it is made.
+    hint_delay: float = 2.0
+    feeds: bool = True
+    #: Any of them lets a delivery in, so that one can be replaced without a gap. Without one the receiver is closed.
+    webhook_secrets: tuple[Secret, ...] = ()
+    #: Where deliveries may come from; empty: anywhere.
+    webhook_networks: tuple[Network, ...] = ()
+    #: How many proxies stand before the site and append to X-Forwarded-For; 0 takes the peer's own address.
+    webhook_proxies: int = 0
+    webhook_max_bytes: int = 256 * 1024
+    webhook_allow_get: bool = False
+    #: Of the key that signs the deliveries of the Event Stream plugin.
+    webhook_public_key: str = ""
     admin_url: str = ""
     client_url: str = ""
 
@@ -234,11 +268,16 @@ def problems() -> list[Problem]:
             hint = "Name each installation after the database alias that holds its mirror."
             found.append(Problem("E013", f"BLESTA[{alias!r}] has no database of that name.", hint, alias))
         for credentials in one.companies.values():
-            for secret in (credentials.user, credentials.key):
-                if secret.is_missing:
-                    message = f"BLESTA[{alias!r}] takes a credential from {secret.environment}, which is not set."
-                    found.append(Problem("W012", message, f"Set the environment variable {secret.environment}.", alias))
+            secrets_used = [credentials.user, credentials.key]
+            found += [_missing(alias, secret) for secret in secrets_used if secret.is_missing]
+        others = [*one.webhook_secrets, *filter(None, [one.health_token])]
+        found += [_missing(alias, secret) for secret in others if secret.is_missing]
     return found
+
+
+def _missing(alias: str, secret: Secret) -> Problem:
+    message = f"BLESTA[{alias!r}] takes a secret from {secret.environment}, which is not set."
+    return Problem("W012", message, f"Set the environment variable {secret.environment}.", alias)
 
 
 # Reading the setting. These functions collect problems and raise nothing, and see credentials only as Secret objects,
@@ -273,14 +312,24 @@ setting_changed.connect(_forget, dispatch_uid="django_blesta.conf")
 
 
 def _sealed(value: Any, key: object = None) -> Any:
-    if key in ("USER", "KEY", "HEALTH_TOKEN"):
+    if key in ("USER", "KEY"):
         is_reference = (
             isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and value["env"]
         )
         return Secret(value) if isinstance(value, str) or callable(value) or is_reference else None
+    if key == "HEALTH_TOKEN":
+        return _sealed(value, "KEY") if _is_long(value) else None
+    if key == "WEBHOOK_SECRETS":
+        several = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_sealed(one, "KEY") if _is_long(one) else None for one in several)
     if isinstance(value, Mapping):
         return {inner: _sealed(item, inner) for inner, item in value.items()}
     return value
+
+
+def _is_long(word: Any) -> bool:
+    """Of a word that stands in the setting itself; others are looked at when they are asked for."""
+    return not isinstance(word, str) or SECRET_WORD.fullmatch(word) is not None
 
 
 def _parse(raw: Any) -> _Parsed:
@@ -380,7 +429,7 @@ class _Reader:
     def option(self, name: str, given: Any) -> Any:
         kind = _OPTIONS[name]
         converted = kind.convert(given)
-        if converted is _WRONG:
+        if converted is WRONG:
             self.complain(kind.code, f"{name.upper()} must be {kind.described}.", "Correct it or leave it out.")
         return converted
 
@@ -396,91 +445,42 @@ def is_loopback(host: str) -> bool:
     return address == ipaddress.IPv6Address("::1") or address in ipaddress.IPv4Network("127.0.0.0/8")
 
 
-_WRONG: Any = object()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    described: str
-    convert: Callable[[Any], Any]
-    code: str = "E008"
-
-
-def _number(low: float, high: float) -> _Kind:
-    def convert(given: Any) -> Any:
-        return float(given) if type(given) in (int, float) and low <= given <= high else _WRONG
-
-    return _Kind(f"a number from {low:g} to {high:g}", convert)
-
-
-def _whole(low: int, high: int) -> _Kind:
-    def convert(given: Any) -> Any:
-        return given if type(given) is int and low <= given <= high else _WRONG
-
-    return _Kind(f"a whole number from {low} to {high}", convert)
-
-
-def _optional(kind: _Kind) -> _Kind:
-    return _Kind(f"{kind.described}, or None", lambda given: None if given is None else kind.convert(given))
-
-
-def _address(given: Any) -> Any:
-    return given if isinstance(given, str) and re.fullmatch(r"https?://[^\s@]+", given) else _WRONG
-
-
-def _file(given: Any) -> Any:
-    return os.fspath(given) if isinstance(given, (str, os.PathLike)) and os.path.isfile(given) else _WRONG
-
-
-def _pairs(given: Any) -> Any:
-    if not isinstance(given, (list, tuple, set, frozenset)):
-        return _WRONG
-    fits = all(isinstance(pair, str) and PAIR.fullmatch(pair) for pair in given)
-    return frozenset(given) if fits else _WRONG
-
-
-def _paths(given: Any) -> Any:
-    if not isinstance(given, dict):
-        return _WRONG
-    words = [*given.keys(), *given.values()]
-    fits = all(isinstance(word, str) and PLUGIN_MODEL.fullmatch(word) for word in words)
-    return MappingProxyType(dict(given)) if fits else _WRONG
-
-
-def _token(given: Any) -> Any:
-    return given if isinstance(given, Secret) and given.is_usable else _WRONG
-
-
-_FLAG = _Kind("True or False", lambda given: given if type(given) is bool else _WRONG)
-_CARRIER = _Kind('"headers" or "basic"', lambda given: given if given in ("headers", "basic") else _WRONG)
-_ADDRESS = _Kind("an http or https address without a user in it", _address)
-
-_OPTIONS: Mapping[str, _Kind] = {
-    "authentication": _CARRIER,
-    "ca_file": _Kind("the path of a file that exists", _file, "E009"),
-    "connect_timeout": _number(0.1, 60),
-    "read_timeout": _number(0.1, 600),
-    "write_timeout": _number(0.1, 3600),
-    "read_deadline": _number(0.1, 3600),
-    "write_deadline": _number(0.1, 7200),
-    "max_body_bytes": _whole(1024, 1024**3),
-    "max_in_flight": _whole(1, 64),
-    "requests_per_second": _optional(_number(0.01, 10_000)),
-    "read_tries": _whole(1, 10),
-    "read_only": _FLAG,
-    "allow": _Kind('a list of "Model.method" pairs', _pairs, "E011"),
-    "plugin_paths": _Kind('a dict such as {"plugin.Model": "plugin.model"}', _paths),
-    "salvage_warnings": _FLAG,
-    "batch_size": _whole(1, 10_000),
-    "lease_seconds": _number(1, 86_400),
-    "loss_limit_rows": _whole(0, 1_000_000),
-    "loss_limit_share": _number(0, 1),
-    "single_rows_per_minute": _optional(_whole(1, 1_000_000)),
-    "history_days": _optional(_whole(0, 36_500)),
-    "call_sample": _whole(1, 1_000_000),
-    "call_days": _optional(_whole(1, 36_500)),
-    "health_token": _Kind("text of at least 16 characters, a callable, or a reference to the environment", _token),
-    "admin_url": _ADDRESS,
-    "client_url": _ADDRESS,
+_OPTIONS: Mapping[str, Kind] = {
+    "authentication": CARRIER,
+    "ca_file": Kind("the path of a file that exists", file, "E009"),
+    "connect_timeout": number(0.1, 60),
+    "read_timeout": number(0.1, 600),
+    "write_timeout": number(0.1, 3600),
+    "read_deadline": number(0.1, 3600),
+    "write_deadline": number(0.1, 7200),
+    "max_body_bytes": whole(1024, 1024**3),
+    "max_in_flight": whole(1, 64),
+    "requests_per_second": optional(number(0.01, 10_000)),
+    "read_tries": whole(1, 10),
+    "read_only": FLAG,
+    "allow": Kind('a list of "Model.method" pairs', pairs, "E011"),
+    "plugin_paths": Kind('a dict such as {"plugin.Model": "plugin.model"}', paths),
+    "salvage_warnings": FLAG,
+    "batch_size": whole(1, 10_000),
+    "lease_seconds": number(1, 86_400),
+    "loss_limit_rows": whole(0, 1_000_000),
+    "loss_limit_share": number(0, 1),
+    "single_rows_per_minute": optional(whole(1, 1_000_000)),
+    "history_days": optional(whole(0, 36_500)),
+    "call_sample": whole(1, 1_000_000),
+    "call_days": optional(whole(1, 36_500)),
+    "health_token": Kind("a secret of at least 24 letters, digits and . _ ~ -", token, "E014"),
+    "freshness": Kind('a dict such as {"invoices": "2m"}', durations),
+    "hot_rows_per_minute": whole(0, 1_000_000),
+    "hint_delay": number(0, 60),
+    "feeds": FLAG,
+    "webhook_secrets": Kind("a secret of at least 24 letters, digits and . _ ~ -, or a list of such", secrets, "E014"),
+    "webhook_networks": Kind('a list of networks such as "203.0.113.0/24"', networks),
+    "webhook_proxies": whole(0, 10),
+    "webhook_max_bytes": whole(1024, 16 * 1024**2),
+    "webhook_allow_get": FLAG,
+    "webhook_public_key": Kind("a public key, PEM", lambda given: given if isinstance(given, str) else WRONG),
+    "admin_url": ADDRESS,
+    "client_url": ADDRESS,
 }
 _KEYS = frozenset({"URL", "USER", "KEY", "COMPANIES", *(name.upper() for name in _OPTIONS)})

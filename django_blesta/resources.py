@@ -84,6 +84,10 @@ class Resource:
 
     `company` is the foreign key that leads to the row's company where the row names none itself; `"key"` means the
     company that the credentials enter; `""` that the resource belongs to no company.
+
+    `events` is Blesta's event to the parameter that carries the row's id. `related` are relations whose rows Blesta
+    changes with this one (`"applied.invoice"`); those that are listed under it are listed anew, others fetched. `hot`
+    are the querysets' methods that pick the rows which are looked at more often.
     """
 
     remote: str
@@ -100,6 +104,8 @@ class Resource:
     company: str = ""
     plugin: str = ""
     events: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    related: tuple[str, ...] = ()
+    hot: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Columns of Blesta's that are known and not mirrored, each with the reason; any other is news (schema drift)."""
 

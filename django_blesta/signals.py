@@ -8,6 +8,11 @@ outside a run) and `cause`.
 `row_gone` is sent when a row was found missing in Blesta, and for children that their parent no longer has; it
 carries `pk`, `using`, `run_id` and `cause`.
 
+`event_received` is sent when a worker has made out what a webhook delivery speaks of, with the delivery as a hint on
+record. Its sender is `Delivery`; it carries `event` (Blesta's name), `ids` (those of the payload, by path), `model` and
+`pk` (of the row that will be refreshed; None where there is none), `received_at` and `using`. The row is as it was:
+what became of it is told by `row_stored`. The same event may come twice.
+
 `operation_finished` is sent when a change asked of Blesta has ended: done, refused, or in need of a person's decision.
 Its sender is `Operation`; it carries `operation` (with its `state`) and `using`.
 
@@ -26,6 +31,7 @@ logger = logging.getLogger("django_blesta.signals")
 
 row_stored = Signal()
 row_gone = Signal()
+event_received = Signal()
 operation_finished = Signal()
 
 

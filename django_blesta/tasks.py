@@ -10,16 +10,23 @@ from celery import Task, shared_task
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from django_blesta import operations, sync
+from django_blesta.exceptions import BlestaError
 from django_blesta.models import mirror_named
 from django_blesta.presence import PERIOD
+from django_blesta.sync import hints, hot
+from django_blesta.sync.feeds import poll as poll_feeds
+from django_blesta.sync.forgetting import forget_old
+from django_blesta.sync.plan import scopes
 from django_blesta.workers import TICK, take_tick
 from django_blesta.workers import aliases as _aliases
 
 logger = logging.getLogger("django_blesta.tasks")
-SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE, LOOK_AROUND = (
+SYNC_ALL, WORK_ON_RUN, REFRESH, SWEEP, PRUNE, RECONCILE, POLL, LOOK_AROUND = (
     f"django_blesta.{name}"
-    for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile", "look_around")
+    for name in ("sync_all", "work_on_run", "refresh", "sweep", "prune", "reconcile", "poll", "look_around")
 )
+
+LONGEST_WAIT = 120.0
 
 
 @shared_task(name=SYNC_ALL, bind=True, acks_late=True, ignore_result=True, reject_on_worker_lost=True)
@@ -50,13 +57,36 @@ def refresh(resource: str, pk: int | str, using: str = DEFAULT_DB_ALIAS) -> None
     sync.refresh(mirror_named(resource), pk, using=using, cause="task")
 
 
+@shared_task(name=hints.FOLLOW, ignore_result=True)
+def follow_hints(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Refresh what Blesta hinted at; where more is due later, look again then, unless another worker will."""
+    seconds = hints.follow(using)
+    # What is due much later is found by the poll; a broker is not to keep messages for hours.
+    if seconds is not None and seconds <= LONGEST_WAIT and hints.may_wake(seconds, using):
+        follow_hints.apply_async(kwargs={"using": using}, countdown=max(seconds, 0.01))
+
+
+@shared_task(name=POLL, ignore_result=True)
+def poll(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Read Blesta's change logs on, and pick the hot rows that are due; what came of it is refreshed at once."""
+    hot.choose(using)
+    try:
+        for scope in scopes(using):
+            poll_feeds(scope)
+    except BlestaError as error:
+        logger.info("Blesta's change logs could not be read: %s", error)
+    follow_hints(using)
+
+
 @shared_task(name=SWEEP, ignore_result=True)
 def sweep() -> None:
-    """Go on with runs whose worker died: a broker that lost its queue has lost nothing else."""
+    """Go on with runs and hints whose worker died: a broker that lost its queue has lost nothing else."""
     for using in _aliases():
         try:
             if sync.left_behind(using):
                 sync_all.apply_async(kwargs={"using": using})
+            if hints.left_over(using):
+                follow_hints.apply_async(kwargs={"using": using})
         except DatabaseError as error:
             logger.warning("Installation %s could not be looked at: %s", using, type(error).__name__)
 
@@ -80,9 +110,10 @@ def reconcile(using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def beat_schedule(
-    *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1
+    *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1, poll_minutes: float = 1
 ) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: whole syncs, looks for open outcomes, the sweeper, the tick, the pruning.
+    """Entries for `app.conf.beat_schedule`: whole syncs, polls of change logs, looks for open outcomes, the sweeper,
+    the tick, the pruning.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -102,6 +133,12 @@ def beat_schedule(
             "kwargs": {"using": using},
             "options": {"expires": reconcile_minutes * 60.0},
         }
+        entries[f"django_blesta poll {using}"] = {
+            "task": POLL,
+            "schedule": poll_minutes * 60.0,
+            "kwargs": {"using": using},
+            "options": {"expires": poll_minutes * 60.0},
+        }
     entries["django_blesta sweep"] = {"task": SWEEP, "schedule": sweep_minutes * 60.0}
     # A tick that nobody took in time says so by being missed; it need not be taken later.
     entries["django_blesta tick"] = {"task": TICK, "schedule": float(PERIOD), "options": {"expires": float(PERIOD)}}
@@ -118,5 +155,5 @@ def beat_schedule(
 
 @shared_task(name=PRUNE, ignore_result=True)
 def prune(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Forget changes and runs that are older than HISTORY_DAYS, and calls that are older than CALL_DAYS."""
-    sync.forget_old(using)
+    """Forget changes, runs, calls, signs of life, deliveries and hints whose time is over."""
+    forget_old(using)

@@ -1,4 +1,5 @@
-"""What the demo consists of: a simulated Blesta, a first sync, two logins, a sync every minute, and a web server."""
+"""What the demo consists of: a simulated Blesta, a first sync, two logins, a sync every minute, a web server, and
+webhooks from the one to the other."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.signals import setting_changed
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -29,7 +30,9 @@ import django_blesta
 from django_blesta import sync
 from django_blesta.exceptions import BlestaError
 from django_blesta.models import Client, ClientLink, SyncRun
+from django_blesta.sync import hints
 from django_blesta.testing.simulator import Clock, Simulator
+from testproject.celery import app as celery_app
 
 logger = logging.getLogger("testproject.demo")
 
@@ -39,6 +42,9 @@ FRESH_FOR = timedelta(days=14)
 SYNC_EVERY = 60.0
 # Contacts and applied amounts cost one request per parent; a look at them every tenth time keeps the demo light.
 WHOLE_EVERY = 10
+# Whoever reads this can have rows of a simulated Blesta looked up on a demo that listens on this machine alone.
+WEBHOOK_SECRET = "demo-only-and-public-webhook-secret"
+LOOK_EVERY = 0.5
 # A demo that was killed must not keep the next one waiting for long.
 LEASE = 10.0
 
@@ -104,8 +110,14 @@ def prepare(database: Path, *, clients: int, seed: int) -> Plan:
 
 
 def point_at(simulator: Simulator) -> None:
-    """Make this process's setting lead to the simulator, which answers as fast as it is asked."""
-    settings.BLESTA = {**simulator.settings(), "REQUESTS_PER_SECOND": None, "LEASE_SECONDS": LEASE}
+    """Make this process's setting lead to the simulator, which answers as fast as it is asked; no broker is needed."""
+    settings.BLESTA = {
+        **simulator.settings(),
+        "REQUESTS_PER_SECOND": None,
+        "LEASE_SECONDS": LEASE,
+        "WEBHOOK_SECRETS": [WEBHOOK_SECRET],
+    }
+    celery_app.conf.broker_url = "memory://localhost/"
     setting_changed.send(sender=None, setting="BLESTA", value=settings.BLESTA, enter=True)
 
 
@@ -209,6 +221,32 @@ class Minutely(threading.Thread):
     def _look_up(self) -> None:
         if self._stopping.is_set():
             raise Stopped
+
+
+def hook_up(simulator: Simulator, site: Site) -> None:
+    """Have the simulator tell the site of every event, as staff would set it up in Blesta."""
+    simulator.add_webhook(f"http://{HOST}:{site.port}/blesta/hooks/{WEBHOOK_SECRET}/")
+
+
+class Following(threading.Thread):
+    """Refreshes what the webhooks hinted at, as a Celery worker would."""
+
+    def __init__(self) -> None:
+        super().__init__(name="hints", daemon=True)
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY):
+            try:
+                hints.follow(patience=LOOK_EVERY)
+            except (BlestaError, DatabaseError) as error:
+                logger.warning("Hints could not be followed: %s", error)
+        connections.close_all()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self.is_alive():
+            self.join(timeout=10)
 
 
 class Site:

@@ -94,6 +94,7 @@ BLESTA: dict[str, Any] = {
     "URL": os.environ.get("BLESTA_URL", "http://127.0.0.1:9/api/"),
     "USER": os.environ.get("BLESTA_USER", "nobody"),
     "KEY": os.environ.get("BLESTA_KEY", "no-key"),
+    "WEBHOOK_SECRETS": [os.environ.get("BLESTA_WEBHOOK_SECRET", "demo-only-and-public-webhook-secret")],
 }
 if "BLESTA_REQUESTS_PER_SECOND" in os.environ:
     # "none" for a simulator that is in no need of mercy

@@ -1,4 +1,5 @@
-"""The demo site's addresses: front page, admin, the customer's billing, the API, logging in and out."""
+"""The demo site's addresses: front page, admin, the customer's billing, the API, Blesta's
+webhooks, logging in and out."""
 
 from __future__ import annotations
 
@@ -16,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/", include("django_blesta.portal.urls")),
     path("blesta-health/", include("django_blesta.health.urls")),
     path("api/billing/", include("django_blesta.rest_framework.urls")),
+    path("blesta/hooks/", include("django_blesta.webhooks.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -33,3 +33,7 @@ if os.environ["BLESTA_TEST_DATABASE"] == "sqlite":
         os.environ["BLESTA_TEST_SQLITE_FOLDER"] = tempfile.mkdtemp(prefix="django_blesta_")
         atexit.register(shutil.rmtree, os.environ["BLESTA_TEST_SQLITE_FOLDER"], ignore_errors=True)
     DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["BLESTA_TEST_SQLITE_FOLDER"], "test.sqlite3")}  # noqa: F405  (from the settings above)
+
+# A test that wants a broker takes the fixture of that name; what others send stays in this process.
+CELERY_BROKER_URL = "memory://localhost/"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str] = {}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,11 @@ class WorkerProcess:
         with self._said:
             self._said.wait_for(lambda: self._ended or any(text in line for line in self._lines), deadline)
             return any(text in line for line in self._lines)
+
+    def wait_until(self, is_so: Callable[[], bool], deadline: float = 30.0) -> bool:
+        """True as soon as `is_so`, which is asked whenever the worker has logged something; False at the deadline."""
+        with self._said:
+            return self._said.wait_for(lambda: self._ended or is_so(), deadline) and is_so()
 
     @property
     def log(self) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_blesta.admin._words import link_to, may_see
 from django_blesta.freshness import remote_name
-from django_blesta.models import Change, Client, Mirror, Operation
+from django_blesta.models import Change, Client, Hint, Mirror, Operation
 
 SHOWN = 12
 
@@ -45,7 +45,7 @@ def timeline_of(obj: Mirror, request: HttpRequest, site: admin.AdminSite) -> Tim
     found: list[Moment] = []
     more: list[tuple[str, str]] = []
     visible = False
-    for model, collect in ((Change, _changes), (Operation, _operations)):
+    for model, collect in ((Change, _changes), (Operation, _operations), (Hint, _hints)):
         if not may_see(model, site, request):
             continue
         visible = True
@@ -98,6 +98,24 @@ def _operations(obj: Mirror, request: HttpRequest, site: admin.AdminSite) -> tup
         for row in rows.order_by("-pk")[: SHOWN + 1]
     ]
     return moments, query
+
+
+def _hints(obj: Mirror, request: HttpRequest, site: admin.AdminSite) -> tuple[list[Moment], dict[str, Any]]:
+    label = obj._meta.label_lower
+    rows = Hint.objects.using(obj._state.db).filter(resource=label, remote_id=obj.pk).exclude(hinted_at=None)
+    moments = [
+        Moment(
+            row.hinted_at,
+            _("hinted at"),
+            str(row.get_source_display()),
+            note=_("%(count)d times in all") % {"count": row.hints} if row.hints > 1 else "",
+            state=row.state,
+            after=str(row.get_state_display()),
+        )
+        for row in rows[: SHOWN + 1]
+        if row.hinted_at is not None
+    ]
+    return moments, {"q": str(obj.pk)}
 
 
 __all__ = ["Moment", "Timeline", "timeline_of"]

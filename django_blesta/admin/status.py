@@ -23,6 +23,8 @@ from django_blesta.admin.links import installations
 from django_blesta.models import (
     Certificate,
     ClientLink,
+    Delivery,
+    Hint,
     LoggedCall,
     Operation,
     QuarantinedRow,
@@ -120,6 +122,12 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(LoggedCall, "outcome=~ok")
         case "slow":
             return link(LoggedCall, "kind=slow")
+        case "webhooks-silent":
+            return link(Delivery)
+        case "hints-waiting":
+            return link(Hint, f"state__exact={Hint.State.PENDING}")
+        case "hints-quarantined":
+            return link(Hint, f"state__exact={Hint.State.QUARANTINED}")
         case "differs":
             return link(Certificate, "holds__exact=0")
         case "operations-sending":

@@ -28,6 +28,7 @@ from django_blesta.models.clients import (
 from django_blesta.models.companies import Company, Currency
 from django_blesta.models.coupons import Coupon, CouponAmount
 from django_blesta.models.domains import DomainTld
+from django_blesta.models.hints import Delivery, Feed, Hint
 from django_blesta.models.invoices import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax
 from django_blesta.models.journal import Operation
 from django_blesta.models.modules import Gateway, Module, ModuleRow
@@ -87,10 +88,13 @@ __all__ = [
     "Coupon",
     "CouponAmount",
     "Currency",
+    "Delivery",
     "DomainTld",
+    "Feed",
     "FenceCounter",
     "Gateway",
     "Heartbeat",
+    "Hint",
     "IdentityMark",
     "Invoice",
     "InvoiceDelivery",

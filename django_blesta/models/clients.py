@@ -159,6 +159,8 @@ class Client(Mirror):
             "group": JOINED,
             "note_count": JOINED,
         },
+        # Blesta joins the primary contact into the client's row, and both are changed by either's edit.
+        related=("contact",),
     )
 
     class Meta:
@@ -247,6 +249,7 @@ class Contact(Mirror):
             "contact_type_name": JOINED,
             "contact_type_is_lang": JOINED,
         },
+        related=("client",),
     )
 
     class Meta:

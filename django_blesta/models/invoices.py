@@ -110,6 +110,7 @@ class Invoice(Mirror):
             "previous_due": "Not known to be filled.",
             "meta": "A plugin's or gateway's own.",
         },
+        hot=("open",),
     )
 
     objects: ClassVar[Any] = InvoiceQuerySet.as_manager()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -31,6 +31,9 @@ from django_blesta.resources import Call, Resource, mapped
 SERVICE_FIELDS = ("domain", "hostname", "ip", "nameserver", "username")
 
 
+RENEWAL = timedelta(days=1)
+
+
 class ServiceQuerySet(MirrorQuerySet):
     def active(self) -> Self:
         """What runs, that which is to end on a day included."""
@@ -40,6 +43,14 @@ class ServiceQuerySet(MirrorQuerySet):
         """Active services that renew before then; one whose cancellation comes first does not renew."""
         ending = models.Q(canceled_at__isnull=False, canceled_at__lte=models.F("renews_at"))
         return self.active().filter(renews_at__lt=moment).exclude(ending)
+
+    def pending(self) -> Self:
+        return self.filter(status="pending")
+
+    def renewing_soon(self) -> Self:
+        """Within a day, or overdue by less than one: Blesta's cron moves the date on when it bills."""
+        now = timezone.now()
+        return self.renewing_before(now + RENEWAL).filter(renews_at__gt=now - RENEWAL)
 
     def cancellation_scheduled(self, at: datetime | None = None) -> Self:
         return self.active().filter(canceled_at__gt=at or timezone.now())
@@ -116,6 +127,7 @@ class Service(Mirror):
             "id_value": FORMAT,
             "package_pricing": JOINED,
         },
+        hot=("pending", "renewing_soon"),
     )
 
     objects: ClassVar[Any] = ServiceQuerySet.as_manager()

@@ -109,6 +109,7 @@ class Transaction(Mirror):
             "type_name": JOINED,
             "credited_amount": "`amount - applied_amount`.",
         },
+        related=("applied", "applied.invoice"),
     )
 
     objects: ClassVar[Any] = TransactionQuerySet.as_manager()

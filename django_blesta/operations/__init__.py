@@ -18,7 +18,7 @@ refuse there with a RuntimeError; under ``ATOMIC_REQUESTS`` decorate the view wi
 from __future__ import annotations
 
 from django_blesta.correlation import correlated
-from django_blesta.operations import clients, contacts, invoices, services, transactions, users
+from django_blesta.operations import clients, contacts, invoices, services, transactions, users, webhooks
 from django_blesta.operations._journal import (
     Change,
     PartlyDone,
@@ -69,4 +69,5 @@ __all__ = [
     "state_of",
     "transactions",
     "users",
+    "webhooks",
 ]

@@ -24,6 +24,7 @@ from django_blesta.freshness import as_of_all, last_complete_start
 from django_blesta.models import Invoice
 from django_blesta.operations import outside_transactions
 from django_blesta.portal.account import Account, account_of, is_linked
+from django_blesta.sync import hot
 
 ON_A_PAGE = 20
 ON_THE_OVERVIEW = 5
@@ -90,6 +91,7 @@ def invoice(request: HttpRequest, account: Account, pk: int) -> HttpResponse:
     row = account.invoices().filter(pk=pk).first()
     if row is None:
         raise Http404
+    hot.looked_at([row])
     return _page(
         request,
         account,
@@ -135,6 +137,7 @@ def _listing(request: HttpRequest, account: Account, name: str, rows: QuerySet[A
     paginator = Paginator(rows, ON_A_PAGE)
     page = paginator.get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
+    hot.looked_at(page.object_list)
     pages = list(paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
     found = as_of_all(page.object_list)
     if found is None:  # that there are none is as old as the run that found none

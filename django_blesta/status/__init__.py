@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
 from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, slowed, troubles_of
+from django_blesta.status._hints import EventCount, FeedStatus, FreshnessStatus, HintStatus, about_hints, hint_status
 from django_blesta.status._numbers import Numbers, numbers_of
 from django_blesta.status._presence import (
     Fact,
@@ -34,6 +35,7 @@ from django_blesta.status._presence import (
 )
 from django_blesta.status._proofs import Certified, about_certificates, certified
 from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
+from django_blesta.status._silence import about_silence
 from django_blesta.status._traffic import Stretch, Traffic, about_traffic, traffic_of
 from django_blesta.status._troubles import Level, Trouble, in_order
 
@@ -42,7 +44,11 @@ __all__ = [
     "Connected",
     "ConnectionStatus",
     "Drift",
+    "EventCount",
     "Fact",
+    "FeedStatus",
+    "FreshnessStatus",
+    "HintStatus",
     "Level",
     "OperationCount",
     "Presence",
@@ -134,6 +140,7 @@ class Snapshot:
     presence: Presence = _NOBODY
     vitals: Vitals = _UNTOLD
     certified: Certified = _NEVER_CERTIFIED
+    hints: HintStatus = field(default_factory=HintStatus)
 
     @property
     def headline(self) -> Trouble | None:
@@ -167,6 +174,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
     connection = slowed(connection_status(problems, runs.recent), is_slow=traffic.is_slow)
     operations_counted = _operations(using, now)
     presence, vitals, proof = presence_of(using, now), vitals_of(using), certified(using)
+    hints = hint_status(using, now)
     found = [
         *_configuration(problems),
         *troubles_of(connection, now),
@@ -180,6 +188,8 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *about_certificates(proof),
         *about_drift(drifted),
         *about_links(using),
+        *about_hints(hints, now),
+        *about_silence(using, now),
     ]
     return Snapshot(
         using=using,
@@ -195,6 +205,7 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         presence=presence,
         vitals=vitals,
         certified=proof,
+        hints=hints,
     )
 
 

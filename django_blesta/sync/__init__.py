@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
-from django_blesta import conf, correlation, ledger, presence
+from django_blesta import conf, correlation, ledger
 from django_blesta.exceptions import BlestaError, Denied, NotConfigured, Unavailable
 from django_blesta.models import Company, Mirror, MirrorQuerySet, SyncRun, SyncScope, mirror_named
 from django_blesta.resources import resource_of
@@ -31,7 +31,6 @@ __all__ = [
     "AlreadyRunning",
     "Progress",
     "ask",
-    "forget_old",
     "is_at_work",
     "join",
     "left_behind",
@@ -157,7 +156,7 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
     if found is None:
         return
     with correlation.within(run_id=found.pk):
-        for scope in _scopes_for(using, found.company_id):
+        for scope in scopes_for(using, found.company_id):
             if scope.company_id == found.company_id:
                 work_on(found, scope)
     ledger.flush(using)
@@ -179,13 +178,6 @@ def prune(using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
     return prune_history(using), prune_runs(using)
 
 
-def forget_old(using: str = DEFAULT_DB_ALIAS) -> dict[str, int]:
-    """All that is kept for a time only, whose time is over: how many rows of each were deleted."""
-    changes, runs = prune(using)
-    calls, signs = ledger.prune(using), presence.prune(using)
-    return {"changes": changes, "runs": runs, "calls": calls, "signs of life": signs}
-
-
 def concerns_one_resource(error: BlestaError) -> bool:
     """Whether the next resource may fare better: not with a wrong key, a mistake in the setting, or no connection."""
     if isinstance(error, Denied | NotConfigured):
@@ -200,7 +192,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
     a run that has been completed meanwhile is fetched again: that run knows better, even of rows that it did not see.
     """
     held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
-    for scope in _scopes_for(using, held):
+    for scope in scopes_for(using, held):
         while True:
             fence, before = begin_refresh(model, pk, using=using), timezone.now()
             row = get_row(model, pk, scope)
@@ -211,7 +203,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
             quarantine(model, mapped.unfit, at=before, using=using)
             if not mapped.incoming:
                 break
-            if _store_unless_overtaken(model, scope, mapped, fence, before, cause):
+            if store_unless_overtaken(model, scope, mapped, fence, before, cause):
                 drift.glimpse(mapped.seen, scope.company_id, using=using)
                 return True
     return False
@@ -220,7 +212,7 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
 def ask(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS) -> Any:
     """The row as Blesta shows it to the companies we know, untouched and not stored; None where it shows none."""
     held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
-    for scope in _scopes_for(using, held):
+    for scope in scopes_for(using, held):
         row = get_row(model, pk, scope)
         if row is not None:
             return row
@@ -231,7 +223,7 @@ class _Overtaken(Exception):
     """A run that began after the fetch has been completed."""
 
 
-def _store_unless_overtaken(
+def store_unless_overtaken(
     model: type[Mirror], scope: Scope, mapped: Mapped, fence: int, before: datetime, cause: str
 ) -> bool:
     using = scope.using
@@ -246,7 +238,7 @@ def _store_unless_overtaken(
     return False
 
 
-def _scopes_for(using: str, company_id: int | None) -> list[Scope]:
+def scopes_for(using: str, company_id: int | None) -> list[Scope]:
     """The companies under which to look for a row, without asking Blesta for what the mirror already knows."""
     named = [company for company in conf.installation(using).companies if company is not None]
     known = named or list(Company.objects.using(using).values_list("pk", flat=True))

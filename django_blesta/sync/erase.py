@@ -18,6 +18,8 @@ from django_blesta.models import (
     Client,
     ClientLink,
     Contact,
+    Delivery,
+    Hint,
     IdentityMark,
     Mirror,
     Operation,
@@ -54,10 +56,13 @@ def erase(client_id: int, *, using: str = DEFAULT_DB_ALIAS) -> dict[str, int]:
             names = _names(model, pks, using)
             _add(counted, Change, _delete_named(Change, model, names, using))
             _add(counted, QuarantinedRow, _delete_named(QuarantinedRow, model, names, using))
+            _add(counted, Hint, _delete_named(Hint, model, names, using))
             _add(counted, IdentityMark, _delete_marks(model, pks, using))
             _forget_in_lists(model, using)
             _add(counted, model, _delete(model, pks, using))
         _add(counted, Operation, _empty(operations, using))
+        deliveries = Delivery.objects.using(using)
+        _add(counted, Delivery, _forget_deliveries(client_id, deliveries))
         links = ClientLink.objects.filter(using=using, client_id=client_id)
         _add(counted, ClientLink, _unlink(links))
     return counted
@@ -161,6 +166,12 @@ def _empty(operations: models.QuerySet[Operation], using: str) -> int:
     held = operations.exclude(bare)
     waiting = held.filter(state__in=_WAITING).update(state=_State.FAILED, outcome="Erased", live_key=None, **emptied)
     return int(waiting + held.update(**emptied))
+
+
+def _forget_deliveries(client_id: int, deliveries: models.QuerySet[Delivery]) -> int:
+    """They hold ids alone, and for a week; those that name the client go at once."""
+    doomed = [pk for pk, ids in deliveries.values_list("pk", "ids") if str(ids.get("client_id")) == str(client_id)]
+    return sum(deliveries.filter(pk__in=some).delete()[0] for some in _parts(doomed))
 
 
 def _unlink(links: models.QuerySet[ClientLink]) -> int:

@@ -10,7 +10,7 @@ from django.core.checks import Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from django_blesta import checks, conf
+from django_blesta import checks, conf, options
 from django_blesta.connection import connection_for
 from django_blesta.exceptions import NotConfigured
 
@@ -273,7 +273,7 @@ def test_checks_are_silent_when_all_is_well(settings: Settings) -> None:
 
 
 def test_every_code_in_use_is_in_the_table_of_checks() -> None:
-    source = Path(conf.__file__).read_text()
+    source = Path(conf.__file__).read_text() + Path(options.__file__).read_text()
     used = {
         f"django_blesta.{part[:4]}" for part in source.split('"') if len(part) == 4 and part.startswith(("E0", "W0"))
     }

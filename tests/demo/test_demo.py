@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
@@ -160,6 +161,24 @@ def test_demo_says_how_to_reach_everything_and_logs_no_request(folder: Path) -> 
         assert demo.stop(signal.SIGINT) == 0
         told = demo.output.split("ctrl-C ends everything.")[1]
         assert told.split() == ["Stopping", "...", "Stopped."]
+
+
+def test_a_change_in_the_simulated_blesta_is_on_the_site_without_a_sync(folder: Path) -> None:
+    with Demo(folder, "--port", "0", "--sync-every", "3600") as demo:
+        found = re.search(r"answers at (\S+) to user (\S+), key (\S+)\n", demo.output)
+        assert found is not None
+        url, user, key = found.groups()
+        headers = {"BLESTA-API-USER": user, "BLESTA-API-KEY": key}
+        names = {"vars[first_name]": "Zenobia", "vars[last_name]": "Palmyra", "vars[email]": "z@example.com"}
+        data = urlencode({"contact_id": 1, **names}).encode()
+        asked = Request(f"{url}contacts/edit.json", data, headers)  # noqa: S310  (our own simulator)
+        build_opener().open(asked, timeout=PATIENCE).close()
+        staff = Visitor(demo.url).log_in("admin")
+        until = time.monotonic() + 30
+        while "1 result" not in (page := staff.get("admin/django_blesta/client/?q=Zenobia")):
+            assert time.monotonic() < until, page
+        assert demo.stop(signal.SIGINT) == 0
+        assert demo.output.split("ctrl-C ends everything.")[1].split() == ["Stopping", "...", "Stopped."]
 
 
 def test_requests_are_logged_when_more_is_asked_for(folder: Path) -> None:

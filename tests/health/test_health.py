@@ -21,7 +21,7 @@ from tests.status.test_snapshot import all_read
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/blesta-health/live/", "/blesta-health/ready/", "/blesta-health/metrics/"]
-TOKEN = "long-enough-for-a-token"
+TOKEN = "long-enough-for-a-token-of-health"
 
 
 @pytest.fixture

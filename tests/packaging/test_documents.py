@@ -36,7 +36,7 @@ def test_settings_page_lists_exactly_the_keys_that_are_read() -> None:
 
 
 def test_settings_page_lists_exactly_the_mistakes_that_are_reported() -> None:
-    source = (ROOT / "django_blesta" / "conf.py").read_text(encoding="utf-8")
+    source = text_of("django_blesta/conf.py") + text_of("django_blesta/options.py")
 
     listed = documented(r"^\| `django_blesta\.([EW]0\d{2})` \|", "docs/reference/settings.md")
 

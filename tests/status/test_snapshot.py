@@ -394,7 +394,7 @@ def test_snapshot_takes_as_many_queries_when_rows_and_runs_multiply() -> None:
     rows.one_of_each(10)
 
     assert count() == few
-    assert few <= len(mirrors()) + 8
+    assert few <= len(mirrors()) + 16
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext as _
 
-from django_blesta import management, sync
+from django_blesta import management
 from django_blesta.exceptions import NotConfigured
+from django_blesta.sync.forgetting import forget_old
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         using = options["database"]
         management.ensure_migrated(using)
         try:
-            deleted = sync.forget_old(using)
+            deleted = forget_old(using)
         except NotConfigured as error:
             raise CommandError(str(error)) from None
         for name, count in deleted.items():

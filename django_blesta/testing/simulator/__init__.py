@@ -9,13 +9,14 @@ helps to test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from types import TracebackType
 from typing import Any
 
 from django_blesta.testing.simulator.application import Application, Lie, Recorded
 from django_blesta.testing.simulator.clock import Clock
+from django_blesta.testing.simulator.events import NAMES as EVENTS
 from django_blesta.testing.simulator.factories import Factories
 from django_blesta.testing.simulator.faults import Fault
 from django_blesta.testing.simulator.seed import seed as fill
@@ -23,6 +24,7 @@ from django_blesta.testing.simulator.served import Served
 from django_blesta.testing.simulator.server import LOOPBACK, Server
 from django_blesta.testing.simulator.state import Row, State
 from django_blesta.testing.simulator.switches import Switches
+from django_blesta.testing.simulator.webhooks import Webhooks
 from django_blesta.testing.simulator.wire import Request, Response, class_name
 
 __all__ = ["Clock", "Fault", "Recorded", "Request", "Response", "Simulator", "State", "Switches"]
@@ -73,6 +75,7 @@ class Simulator(Factories):
         return self
 
     def stop(self) -> None:
+        self.webhooks.stop()
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -159,6 +162,16 @@ class Simulator(Factories):
     def meddle(self, callback: Callable[[Recorded], None] | None) -> None:
         """Call back before each call is answered, in the thread that answers it: the moment to change the state."""
         self._application.on_request = callback
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What is told to others: `emit` an event, `settle` what is on its way; the switches `webhook_…` spoil it."""
+        return self._application.webhooks
+
+    def add_webhook(self, callback: str, *, events: Sequence[str] = EVENTS, **columns: Any) -> Row:
+        """Have this installation call an address of this machine, on all events it knows unless some are named."""
+        columns = {"company_id": min(self.state.tables["companies"]), "fields": [], **columns}
+        return self.state.insert("webhooks", callback=callback, events=list(events), **columns)
 
     @property
     def requests(self) -> list[Recorded]:

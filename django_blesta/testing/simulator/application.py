@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ from django_blesta.testing.simulator.calls import BadArguments, Call, Failure, M
 from django_blesta.testing.simulator.clock import Clock
 from django_blesta.testing.simulator.control import Control
 from django_blesta.testing.simulator.envelope import encode, encode_errors
+from django_blesta.testing.simulator.events import raising
 from django_blesta.testing.simulator.faults import Fault, Faults
 from django_blesta.testing.simulator.listing import EmptyBody, Listings, OrderError
 from django_blesta.testing.simulator.methods import METHODS
@@ -23,6 +24,7 @@ from django_blesta.testing.simulator.schema import resources
 from django_blesta.testing.simulator.served import Served, ServedMethod
 from django_blesta.testing.simulator.state import State
 from django_blesta.testing.simulator.switches import Switches
+from django_blesta.testing.simulator.webhooks import Webhooks
 from django_blesta.testing.simulator.wire import (
     FATAL_PAGE,
     HTML,
@@ -77,6 +79,7 @@ class Application:
         self.stopping = threading.Event()
         self.rows = Rows(state, switches)
         self._listings = Listings(state, clock, switches)
+        self.webhooks = Webhooks(state, clock, switches)
         self._control = Control(self)
         self._methods = callable_methods
         self._models = models(callable_methods) | {resource.model for resource in resources().values()}
@@ -161,12 +164,15 @@ class Application:
         return Response.documented(403 if known_model and hidden else 404)
 
     def _run(self, method: Method | ServedMethod, arguments: php.Array, company_id: int) -> Response:
-        call = Call(self.state, self.clock, self.switches, self._listings, self.rows, company_id)
+        call = Call(self.state, self.clock, self.switches, self._listings, self.rows, company_id, self.webhooks)
         try:
-            with self.state.lock:
+            # Whoever is told of an event may ask about it at once, so the lock is not held meanwhile.
+            with raising(method, call, arguments, self.webhooks) as answer, self._alone(method):
                 lie = self.lies.get((method.model, method.name))
                 value = lie(lambda sent: method(call, dict(sent)), arguments) if lie else method(call, arguments)
-                return Response(200, encode(value, self.switches, void=method.returns_nothing))
+                answer.append(value)
+                response = Response(200, encode(value, self.switches, void=method.returns_nothing))
+            return response
         except EmptyBody:
             return Response(200, b"")
         except BadArguments:
@@ -181,6 +187,14 @@ class Application:
         except Exception:  # a mistake of ours must not look like a fault of the network
             self.crashes.append(traceback.format_exc())
             return Response.documented(500)
+
+    @contextmanager
+    def _alone(self, method: Method) -> Iterator[None]:
+        if method.name == "retryLog":  # posts from within
+            yield
+            return
+        with self.state.lock:
+            yield
 
 
 _verbs: Final[dict[tuple[str, str], str]] = {}

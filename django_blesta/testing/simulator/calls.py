@@ -15,6 +15,7 @@ from django_blesta.testing.simulator.listing import Listings
 from django_blesta.testing.simulator.rows import Rows
 from django_blesta.testing.simulator.state import State
 from django_blesta.testing.simulator.switches import Switches
+from django_blesta.testing.simulator.webhooks import Webhooks
 
 Function: TypeAlias = Callable[..., Any]
 F = TypeVar("F", bound=Function)
@@ -42,6 +43,7 @@ class Call:
     listings: Listings
     rows: Rows
     company_id: int
+    webhooks: Webhooks | None = None
 
     def now(self) -> datetime:
         """To the second, as DATETIME columns hold it."""

@@ -256,6 +256,18 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     "webhooks": _table(
         "id:int company_id:int callback:text type:text=outgoing method:text=post_json events:list fields:list",
         indexes="company_id type"),
+    "webhook_logs": _table(
+        "id:int staff_id:int? webhook_id:int type:text=outgoing event:text fields:text response:text http_response:int"
+        " date_triggered:time date_last_retry:time?", indexes="webhook_id"),
+    # Who changed what
+    "log_contact": _table("id:int contact_id:int date_changed:time fields:map", indexes="contact_id"),
+    "log_client_settings": _table(
+        "id:int client_id:int by_user_id:int? ip_address:text? date_changed:time fields:map", indexes="client_id"),
+    "log_transaction": _table(
+        "id:int transaction_id:int staff_id:int? date_changed:time fields:map", indexes="transaction_id"),
+    "log_service_change": _table(
+        "id:int service_id:int transaction_id:int? date_changed:time old_service:map new_service:map",
+        indexes="service_id"),
 })
 # fmt: on
 

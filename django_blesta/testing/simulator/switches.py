@@ -47,6 +47,14 @@ class Switches:
     unique_emails: bool = False  # two contacts may not share an address
     password_length: int = 6
 
+    # Webhooks
+    webhook_loss: float = 0.0  # which part of all deliveries never arrives, 0 to 1
+    webhook_loss_shows: Literal["yes", "no"] = "yes"  # whether Blesta's own log knows of it
+    webhook_duplicates: float = 0.0  # which part arrives twice
+    webhook_order: Literal["kept", "shuffled"] = "kept"
+    webhook_delay: float = 0.0  # seconds on the way; 0 and a kept order: inside the call, as Blesta does it
+    webhook_timing: Literal["late", "early"] = "late"  # "early": told before what it tells of is there
+
     # Health
     maintenance: Literal["off", "503", "500"] = "off"
     html_fatal: Literal["off", "500", "200", "empty"] = "off"  # status of the HTML page; "empty": 500 without a body

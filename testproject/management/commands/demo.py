@@ -51,7 +51,7 @@ class Command(BaseCommand):
         plan = demo.prepare(database, clients=options["clients"], seed=options["seed"])
         self.stdout.write(f"Simulating a Blesta with {plan.clients} clients ...")
         simulator = plan.simulator()
-        minutely = demo.Minutely(options["sync_every"])
+        minutely, following = demo.Minutely(options["sync_every"]), demo.Following()
         site = None
         try:
             simulator.start()
@@ -64,7 +64,9 @@ class Command(BaseCommand):
             # logging up anew, so this comes after it.
             logging.getLogger("django.server").setLevel(logging.INFO if options["verbosity"] > 1 else logging.ERROR)
             site.start()
+            demo.hook_up(simulator, site)
             minutely.start()
+            following.start()
             self._tell(site, simulator, str(person), wanted=options["port"])
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -74,7 +76,11 @@ class Command(BaseCommand):
         finally:
             _deafen()
             demo.in_order(
-                minutely.stop, *([site.stop] if site is not None else []), simulator.stop, connections.close_all
+                minutely.stop,
+                *([site.stop] if site is not None else []),
+                following.stop,
+                simulator.stop,
+                connections.close_all,
             )
         self.stdout.write("Stopped.")
 
@@ -110,7 +116,9 @@ class Command(BaseCommand):
             "",
             f"  The simulated Blesta answers at {simulator.url} to user {simulator.user}, key {simulator.key}",
             f"  Its control desk is at {simulator.control_url}",
-            "  What is changed in it is forgotten when the demo ends.",
+            "  What is changed in it is forgotten when the demo ends, and is on the site seconds after the change:",
+            f'  curl -H "BLESTA-API-USER: {simulator.user}" -H "BLESTA-API-KEY: {simulator.key}" \\',
+            f"    -d service_id=1 {simulator.url}services/suspend.json",
             "",
             "  ctrl-C ends everything.",
             "",

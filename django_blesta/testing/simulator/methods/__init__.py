@@ -28,6 +28,7 @@ from django_blesta.testing.simulator.methods import (
     transaction_writes,
     transactions,
     users,
+    webhook_writes,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "transaction_writes",
     "transactions",
     "users",
+    "webhook_writes",
 ]
