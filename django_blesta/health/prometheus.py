@@ -62,6 +62,13 @@ def _families(found: Snapshot) -> Iterator[Family]:
         yield "blesta_calls_failed_24h", "gauge", "Those of them that failed.", [({}, traffic.failed)]
         average = traffic.average / 1000
         yield "blesta_call_seconds_average_24h", "gauge", "Seconds per call, on average.", [({}, average)]
+    hints = found.hints
+    yield "blesta_deliveries_7d", "gauge", "Webhook deliveries of seven days.", [({}, hints.received)]
+    states_of = {"waiting": hints.waiting, "working": hints.working, "quarantined": hints.quarantined}
+    counts: list[Sample] = [({"state": state}, count) for state, count in states_of.items()]
+    yield "blesta_hints", "gauge", "Rows that were hinted at, by state.", counts
+    lag = hints.lag.total_seconds() if hints.lag else None
+    yield "blesta_hint_lag_seconds", "gauge", "From a hint to the row, median of the last hour.", [({}, lag)]
     yield (
         "blesta_workers",
         "gauge",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_blesta import operations, sync
 from django_blesta.exceptions import BlestaError
-from django_blesta.models import CallTally, Client, Contact, Heartbeat, Invoice, SyncRun
+from django_blesta.models import CallTally, Client, Contact, Delivery, Heartbeat, Invoice, SyncRun
 from django_blesta.testing.simulator import Simulator
 from tests.browser.test_faces import assert_fits, log_in
 
@@ -138,6 +138,16 @@ def move_to_another(blesta: Any, settings: Any) -> None:
         try_to_sync()
 
 
+def fall_silent(blesta: Any, settings: Any) -> None:
+    """Deliveries came until yesterday; rows have changed since, which the sync found by itself."""
+    yesterday = timezone.now() - timedelta(days=1)
+    Delivery.objects.create(event="Invoices.add", state=Delivery.State.RESOLVED, received_at=yesterday)
+    with blesta.state.lock:
+        for row in list(blesta.state.tables["contacts"].values())[:6]:
+            row["city"] = "Utrecht"
+    sync.run([Contact])
+
+
 TROUBLES: dict[str, tuple[Callable[[Any, Any], None], str, str]] = {
     "maintenance": (
         lambda b, s: (b.switches.set(maintenance="503"), try_to_sync())[1],
@@ -151,6 +161,7 @@ TROUBLES: dict[str, tuple[Callable[[Any, Any], None], str, str]] = {
     "quarantined": (spoil_a_row, "in quarantine", "names the column and the rule"),
     "worker": (silence("worker"), "No Celery worker has been heard of", "Start the worker"),
     "beat": (silence("beat"), "has been silent", "celery beat"),
+    "webhooks": (fall_silent, "No webhook has arrived", "delivery log of Blesta’s Webhooks plugin"),
     "unknown-operation": (lose_an_answer, "nobody knows whether Blesta made it", "Nothing of unknown outcome"),
     "drift": (drop_columns, "columns have vanished", "Was Blesta upgraded?"),
     "foreign": (move_to_another, "This is not the Blesta that the mirror was made from", "--accept-identity"),
