@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs faults faults-smoke check docs bench bench-webhooks matrix wheel messages clean \
+.PHONY: help demo test proofs faults faults-smoke check docs bench bench-admin bench-webhooks matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -86,6 +86,9 @@ docs: $(VENV)/docs.stamp ## The documentation, in docs/_build/html; a warning is
 
 bench: $(VENV)/test.stamp ## The benchmarks, one line per figure
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+bench-admin: $(VENV)/test.stamp ## The operator's pages on a million invoices: queries and time in the database
+	@$(PYTHON) -m benchmarks.admin $(ARGS)
 
 bench-webhooks: $(VENV)/bench.stamp ## How many webhook deliveries a second a site takes, behind gunicorn and PostgreSQL
 	@$(PYTHON) -m benchmarks.webhooks $(ARGS)

@@ -35,7 +35,7 @@ SETTING_CHECKS = {
     "django_blesta.E011": "ALLOW is not a list of Model.method pairs.",
     "django_blesta.W012": "A credential's environment variable is not set (a build may go on without the key).",
     "django_blesta.E013": "An installation is not named after a database alias.",
-    "django_blesta.E014": "WEBHOOK_SECRETS holds something that cannot be a secret, or is too short for one.",
+    "django_blesta.E014": "WEBHOOK_SECRETS or HEALTH_TOKEN holds what cannot be a secret, or is too short.",
 }
 
 

@@ -42,6 +42,7 @@ from django_blesta.options import (
     pairs,
     paths,
     secrets,
+    token,
     whole,
 )
 
@@ -200,6 +201,12 @@ class Installation:
     single_rows_per_minute: int | None = None
     #: None keeps the history of changes for ever, 0 keeps none.
     history_days: int | None = 90
+    #: One of so many successful reads of a kind is kept in the ledger of calls; writes and failures always are.
+    call_sample: int = 20
+    #: None keeps the ledger of calls for ever.
+    call_days: int | None = 14
+    #: Lets monitoring read the health pages, as a bearer; without it only staff may.
+    health_token: Secret | None = None
     #: Seconds after which a hot row is looked at again, by the name of its mirror.
     freshness: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"invoice": 900, "service": 1800}))
     #: How many rows a minute may be asked for only because they are hot.
@@ -217,10 +224,6 @@ class Installation:
     webhook_allow_get: bool = False
     #: Of the key that signs the deliveries of the Event Stream plugin.
     webhook_public_key: str = ""
-    #: One of so many successful reads of a kind is kept in the ledger of calls; writes and failures always are.
-    call_sample: int = 20
-    #: None keeps the ledger of calls for ever.
-    call_days: int | None = 14
     admin_url: str = ""
     client_url: str = ""
 
@@ -269,7 +272,8 @@ def problems() -> list[Problem]:
         for credentials in one.companies.values():
             secrets_used = [credentials.user, credentials.key]
             found += [_missing(alias, secret) for secret in secrets_used if secret.is_missing]
-        found += [_missing(alias, secret) for secret in one.webhook_secrets if secret.is_missing]
+        others = [*one.webhook_secrets, *filter(None, [one.health_token])]
+        found += [_missing(alias, secret) for secret in others if secret.is_missing]
     return found
 
 
@@ -315,6 +319,8 @@ def _sealed(value: Any, key: object = None) -> Any:
             isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and value["env"]
         )
         return Secret(value) if isinstance(value, str) or callable(value) or is_reference else None
+    if key == "HEALTH_TOKEN":
+        return _sealed(value, "KEY") if _is_long(value) else None
     if key == "WEBHOOK_SECRETS":
         several = value if isinstance(value, (list, tuple)) else [value]
         return tuple(_sealed(one, "KEY") if _is_long(one) else None for one in several)
@@ -464,6 +470,9 @@ _OPTIONS: Mapping[str, Kind] = {
     "loss_limit_share": number(0, 1),
     "single_rows_per_minute": optional(whole(1, 1_000_000)),
     "history_days": optional(whole(0, 36_500)),
+    "call_sample": whole(1, 1_000_000),
+    "call_days": optional(whole(1, 36_500)),
+    "health_token": Kind("a secret of at least 24 letters, digits and . _ ~ -", token, "E014"),
     "freshness": Kind('a dict such as {"invoices": "2m"}', durations),
     "hot_rows_per_minute": whole(0, 1_000_000),
     "hint_delay": number(0, 60),
@@ -474,8 +483,6 @@ _OPTIONS: Mapping[str, Kind] = {
     "webhook_max_bytes": whole(1024, 16 * 1024**2),
     "webhook_allow_get": FLAG,
     "webhook_public_key": Kind("a public key, PEM", lambda given: given if isinstance(given, str) else WRONG),
-    "call_sample": whole(1, 1_000_000),
-    "call_days": optional(whole(1, 36_500)),
     "admin_url": ADDRESS,
     "client_url": ADDRESS,
 }

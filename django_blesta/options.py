@@ -102,6 +102,11 @@ def networks(given: Any) -> Any:
         return WRONG
 
 
+def token(given: Any) -> Any:
+    """Already sealed; what could not be is None."""
+    return WRONG if given is None else given
+
+
 def secrets(given: Any) -> Any:
     """Already sealed; what could not be is None."""
     return given if isinstance(given, tuple) and all(one is not None for one in given) else WRONG

@@ -104,10 +104,10 @@ class Resource:
     company: str = ""
     plugin: str = ""
     events: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    left_out: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    """Columns of Blesta's that are known and not mirrored, each with the reason; any other is news (schema drift)."""
     related: tuple[str, ...] = ()
     hot: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """Columns of Blesta's that are known and not mirrored, each with the reason; any other is news (schema drift)."""
 
     def calls(self) -> Iterable[tuple[str, str, Shape, bool]]:
         """Each call that reading this resource needs: Blesta's class, method, shape, and whether false is empty."""

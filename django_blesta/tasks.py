@@ -9,12 +9,13 @@ from typing import Any
 from celery import Task, shared_task
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
-from django_blesta import ledger, operations, presence, sync
+from django_blesta import operations, sync
 from django_blesta.exceptions import BlestaError
 from django_blesta.models import mirror_named
 from django_blesta.presence import PERIOD
 from django_blesta.sync import hints, hot
 from django_blesta.sync.feeds import poll as poll_feeds
+from django_blesta.sync.forgetting import forget_old
 from django_blesta.sync.plan import scopes
 from django_blesta.workers import TICK, take_tick
 from django_blesta.workers import aliases as _aliases
@@ -154,9 +155,5 @@ def beat_schedule(
 
 @shared_task(name=PRUNE, ignore_result=True)
 def prune(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Forget changes and runs that are older than HISTORY_DAYS, calls older than CALL_DAYS, and deliveries and hints
-    of a week ago."""
-    sync.prune(using)
-    hints.prune(using)
-    ledger.prune(using)
-    presence.prune(using)
+    """Forget changes, runs, calls, signs of life, deliveries and hints whose time is over."""
+    forget_old(using)

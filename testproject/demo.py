@@ -117,7 +117,7 @@ def point_at(simulator: Simulator) -> None:
         "LEASE_SECONDS": LEASE,
         "WEBHOOK_SECRETS": [WEBHOOK_SECRET],
     }
-    celery_app.conf.broker_url = "memory://localhost/"
+    celery_app.conf.update(broker_url="memory://localhost/")
     setting_changed.send(sender=None, setting="BLESTA", value=settings.BLESTA, enter=True)
 
 
@@ -165,7 +165,9 @@ def first_sync(progress: sync.Progress, tell: Callable[[str], None]) -> list[Syn
     told = False
     while True:
         try:
-            return sync.run(cause="demo", progress=progress)
+            runs = sync.run(cause="demo", progress=progress)
+            sync.look_around()
+            return runs
         except sync.AlreadyRunning as error:
             if not told:
                 tell(f"{error} Waiting for its end ...")

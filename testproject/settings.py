@@ -27,6 +27,7 @@ INSTALLED_APPS = [
 
 DJANGO_HAS_CSP = importlib.util.find_spec("django.middleware.csp") is not None
 MIDDLEWARE = [
+    "django_blesta.middleware.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware"
     if DJANGO_HAS_CSP

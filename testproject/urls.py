@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("favicon.ico", RedirectView.as_view(url=static("testproject/icon.svg"))),
     path("billing/", include("django_blesta.portal.urls")),
+    path("blesta-health/", include("django_blesta.health.urls")),
     path("api/billing/", include("django_blesta.rest_framework.urls")),
     path("blesta/hooks/", include("django_blesta.webhooks.urls")),
     path("admin/", admin.site.urls),

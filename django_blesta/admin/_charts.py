@@ -127,3 +127,16 @@ def levels_chart(parts: Sequence[tuple[str, float]]) -> Chart:
         left += width
     told = ", ".join(f"{label}: {value:g}" for label, value in parts)
     return Chart(told, bars=tuple(bars), height=10)
+
+
+def columns_chart(told: str, pairs: Sequence[tuple[float, float]]) -> Chart:
+    """The first of each pair above the line, the second below it, on one scale."""
+    most = max((value for pair in pairs for value in pair), default=0) or 1.0
+    step, middle = WIDTH / max(1, len(pairs)), HEIGHT / 2
+    up = tuple(_bar(at, above, most, middle - 1, middle - 1, step) for at, (above, _b) in enumerate(pairs) if above > 0)
+    down = tuple(
+        Bar(round(at * step, 1), middle + 1, round(step - 1, 1), round(max(1.0, (middle - 1) * below / most), 1))
+        for at, (_a, below) in enumerate(pairs)
+        if below > 0
+    )
+    return Chart(told, bars=up, below=down, baseline=middle)

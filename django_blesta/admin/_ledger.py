@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
-from django_blesta.admin._mirror import may_see
+from django_blesta.admin._words import may_see
 from django_blesta.models import LoggedCall
 
 

@@ -13,24 +13,25 @@ from django.contrib.admin.utils import (
     display_for_value,
     label_for_field,
     lookup_field,
-    quote,
     unquote,
 )
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.http import urlencode
-from django.utils.safestring import SafeString
-from django.utils.text import capfirst
+from django.utils.text import capfirst, smart_split, unescape_string_literal
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
+from django_blesta.admin._acting import ActingMixin
 from django_blesta.admin._filters import GoneFilter
-from django_blesta.freshness import as_of, remote_name
-from django_blesta.models import Change, Mirror, MirrorForeignKey, MoneyField
+from django_blesta.admin._pages import EstimatingPaginator
+from django_blesta.admin._timeline import timeline_of
+from django_blesta.admin._words import format_word, link_to, may_see
+from django_blesta.freshness import as_of
+from django_blesta.models import Mirror, MirrorForeignKey, MoneyField
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -40,12 +41,14 @@ else:
 BOOKKEEPING = ("gone_at", "unlisted_at", "fetched_at", "detail_fetched_at")
 HIDDEN = ("row_digest", "detail_digest", "fence", "refresh_fence", *BOOKKEEPING)
 RELATED_ROWS = 10
+FOUND_THROUGH_PARENTS = 1000
 EMPTY = "–"
 
 
 class ReadOnlyAdmin(_ModelAdmin):
     """Refuses in the permission methods, so that a forged POST is refused too, and not merely a button hidden."""
 
+    paginator = EstimatingPaginator
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
@@ -73,7 +76,7 @@ class Related:
     rows: int = RELATED_ROWS
 
 
-class MirrorAdmin(ReadOnlyAdmin):
+class MirrorAdmin(ActingMixin, ReadOnlyAdmin):
     """Read-only face of one mirror; a site's own mirrors may use it as it stands.
 
     For each foreign key `x` there is a column `x_link`, and `x_id_only` in its place for staff who may not see the rows
@@ -242,7 +245,13 @@ class MirrorAdmin(ReadOnlyAdmin):
         tables = [table for one in self.related if (table := self._table(one, obj, request)) is not None]
         context = {
             "related_tables": tables,
-            "changes": self._changes(obj, request),
+            "timeline": timeline_of(obj, request, self.admin_site),
+            "doings": self.doings_for(request, obj),
+            "may_refresh": self.may_refresh(request) and not obj.is_gone,
+            "may_see_raw": self.may_see_raw(request),
+            "refresh_link": self._page_of(obj, "refresh"),
+            "raw_link": self._page_of(obj, "raw"),
+            "blesta_link": self.address_in_blesta(obj),
             "gone_at": obj.gone_at,
             **self.context_of(obj, request),
             **(extra_context or {}),
@@ -252,16 +261,6 @@ class MirrorAdmin(ReadOnlyAdmin):
     def context_of(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """What else the template of one row's page is given."""
         return {}
-
-    def _changes(self, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
-        """What the sync saw change in this row of late."""
-        if not may_see(Change, self.admin_site, request):
-            return None
-        rows = Change.objects.filter(resource=obj._meta.label_lower, remote_id=remote_name(obj))[: RELATED_ROWS + 1]
-        address = reverse(f"{self.admin_site.name}:django_blesta_change_changelist")
-        query = urlencode({"resource": obj._meta.label_lower, "q": remote_name(obj)})
-        found = list(rows)
-        return {"rows": found[:RELATED_ROWS], "more": f"{address}?{query}" if len(found) > RELATED_ROWS else ""}
 
     def _table(self, related: Related, obj: Mirror, request: HttpRequest) -> dict[str, Any] | None:
         """What the template shows of one relation; None for staff who may not see the rows."""
@@ -309,12 +308,58 @@ class MirrorAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """A number finds the row of that id beside whatever the words find."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
-        term = search_term.strip().removeprefix("#")
-        if term.isascii() and term.isdecimal() and len(term) < 19 and self.get_search_fields(request):
-            found = found | queryset.filter(pk=int(term))
-        return found, may_repeat
+        """Each word is sought in the row's own columns and, first, in those of its parents, of which there are fewer.
+
+        One query over a join of both would read every row of a large table. A number finds the row of that id too.
+        """
+        fields = self.get_search_fields(request)
+        term = search_term.strip()
+        if not fields or not term:
+            return queryset, False
+        through: dict[str, list[str]] = {}
+        own = []
+        for name in fields:
+            first, _step, rest = name.lstrip("^=@").partition("__")
+            if rest and self._is_parent(first):
+                through.setdefault(first, []).append(rest)
+            else:
+                own.append(name)
+        wanted = models.Q()
+        for key, columns in through.items():
+            parents = self.model._meta.get_field(key).related_model._base_manager.using(queryset.db)
+            pks = _matching(parents, columns, term).order_by("-pk").values_list("pk", flat=True)[:FOUND_THROUGH_PARENTS]
+            if found := list(pks):
+                wanted |= models.Q(**{f"{key}__in": found})
+        number = term.removeprefix("#")
+        if number.isascii() and number.isdecimal() and len(number) < 19:
+            wanted |= models.Q(pk=int(number))
+        wanted |= _words_in(own, term)
+        return queryset.filter(wanted), False
+
+    def _is_parent(self, name: str) -> bool:
+        return any(one.name == name and isinstance(one, MirrorForeignKey) for one in self.model._meta.concrete_fields)
+
+
+_LOOKUPS = {"^": "istartswith", "=": "iexact"}
+_NAMED = ("exact", "startswith")
+
+
+def _words_in(names: Iterable[str], term: str) -> models.Q:
+    """Every word of the term in some of these columns; nothing where there are none."""
+    every = models.Q()
+    for word in smart_split(term):
+        bit = unescape_string_literal(word) if word[:1] in "\"'" and word[:1] == word[-1:] and len(word) > 1 else word
+        some = models.Q()
+        for name in names:
+            path = name.lstrip("^=@")
+            lookup = _LOOKUPS.get(name[:1]) or ("" if path.rpartition("__")[2] in _NAMED else "icontains")
+            some |= models.Q(**{f"{path}__{lookup}" if lookup else path: bit})
+        every &= some or models.Q(pk__in=[])
+    return every
+
+
+def _matching(rows: models.QuerySet[Any], columns: Iterable[str], term: str) -> models.QuerySet[Any]:
+    return rows.filter(_words_in(columns, term))
 
 
 def _id_only(field: MirrorForeignKey, obj: Mirror) -> str | None:
@@ -333,32 +378,6 @@ def _column(show: Callable[[Any], Any], description: Any, ordering: str) -> Call
         return EMPTY if shown is None else shown
 
     return admin.display(description=description, ordering=ordering)(column)
-
-
-def may_see(model: type[models.Model], site: admin.AdminSite, request: HttpRequest) -> bool:
-    """Whether this admin shows rows of the model to whoever asks."""
-    return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
-
-
-def link_to(obj: models.Model, site: admin.AdminSite, text: str = "") -> str:
-    """A link to the row's own page in this admin, or its name where the admin has none."""
-    meta = obj._meta
-    try:
-        address = reverse(f"{site.name}:{meta.app_label}_{meta.model_name}_change", args=[quote(obj.pk)])
-    except NoReverseMatch:
-        return text or str(obj)
-    if isinstance(obj, Mirror) and obj.is_gone:
-        gone = gettext("gone")
-        return format_html(
-            '<a href="{}">{}</a> <span class="blesta-word blesta-gone">{}</span>', address, text or str(obj), gone
-        )
-    return format_html('<a href="{}">{}</a>', address, text or str(obj))
-
-
-def format_word(word: str, label: Any) -> SafeString:
-    """A state as a word in a frame; the colour repeats what the word says."""
-    slug = "".join(character for character in word.lower() if character.isascii() and character.isalnum())
-    return format_html('<span class="blesta-word blesta-{}">{}</span>', slug[:32], label)
 
 
 def cell(row: Any, column: str, face: admin.ModelAdmin[Any]) -> Any:

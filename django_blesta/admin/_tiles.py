@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_blesta.admin._charts import Chart, calls_chart, latency_chart
-from django_blesta.models import Certificate, LoggedCall, Operation, QuarantinedRow, SyncRun
+from django_blesta.models import Certificate, Delivery, LoggedCall, Operation, QuarantinedRow, SyncRun
 from django_blesta.status import Connected, Level, Snapshot
 
 
@@ -44,7 +44,7 @@ OPEN = (
 
 
 def tiles_of(found: Snapshot, link: Link) -> list[Tile]:
-    every = [_connection, _speed, _calls, _freshness, _quarantine, _operations, _workers, _blesta, _certificate]
+    every = [_connection, _speed, _calls, _freshness, _quarantine, _operations, _hints, _workers, _blesta, _certificate]
     return [tile for make in every if (tile := make(found, link)) is not None]
 
 
@@ -111,6 +111,18 @@ def _operations(found: Snapshot, link: Link) -> Tile:
     query = f"state__exact={open_ones[0].state}" if open_ones else ""
     count = sum(one.count for one in open_ones)
     return Tile("operations", _("Open changes"), f"{count:,}", note, level, link(Operation, query))
+
+
+def _hints(found: Snapshot, link: Link) -> Tile | None:
+    hints = found.hints
+    if not (hints.received or hints.waiting or hints.quarantined or hints.feeds):
+        return None
+    level = _level(found, "webhooks-silent", "hints-waiting", "hints-quarantined")
+    last = hints.last_received_at
+    value = _("%(time)s ago") % {"time": timesince(last, found.taken_at)} if last else _("none")
+    note = _("%(received)d webhooks in a week, %(waiting)d rows wait")
+    facts = {"received": hints.received, "waiting": hints.waiting + hints.pending}
+    return Tile("hints", _("Last webhook"), value, note % facts, level, link(Delivery))
 
 
 def _workers(found: Snapshot, link: Link) -> Tile | None:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._filters import Lookups
-from django_blesta.admin._mirror import format_word, link_to, may_see
 from django_blesta.admin._pages import EstimatingPaginator
+from django_blesta.admin._words import format_word, link_to, may_see
 from django_blesta.admin.journal import JournalAdmin
 from django_blesta.exceptions import BlestaError
 from django_blesta.models import LoggedCall, Operation, SyncRun

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from django_blesta import money
 from django_blesta.admin._filters import CompanyFilter, GoneFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
+from django_blesta.admin._words import may_see
 from django_blesta.admin.links import linked_users
-from django_blesta.models import Client, ClientGroup, Contact, ContactNumber, ContactPermission, ContactType, User
+from django_blesta.models import (
+    Client,
+    ClientGroup,
+    Contact,
+    ContactNumber,
+    ContactPermission,
+    ContactType,
+    Invoice,
+    Transaction,
+    User,
+)
 
 PERSON = ("first_name", "last_name", "company_name", "email")
 
@@ -48,7 +61,20 @@ class ClientAdmin(MirrorAdmin):
     )
 
     def context_of(self, obj: Client, request: HttpRequest) -> dict[str, Any]:
-        return {"linked_users": linked_users(obj, request, self.admin_site)}
+        return {
+            "linked_users": linked_users(obj, request, self.admin_site),
+            "balance": self._balance(obj) if self._may_see_money(request) else None,
+        }
+
+    def _may_see_money(self, request: HttpRequest) -> bool:
+        return all(may_see(model, self.admin_site, request) for model in (Invoice, Transaction))
+
+    def _balance(self, obj: Client) -> list[tuple[str, str, str]]:
+        owed, credit = obj.balance(), obj.credit()
+        return [
+            (currency, *(money.written(sums.get(currency, Decimal(0)), currency) for sums in (owed, credit)))  # type: ignore[misc]  # three of them
+            for currency in sorted({*owed, *credit})
+        ]
 
 
 @admin.register(ClientGroup)

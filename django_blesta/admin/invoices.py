@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, InvoiceStateFilter, WordFilter
+from django_blesta.admin._filters import (
+    CompanyFilter,
+    CurrencyFilter,
+    GoneFilter,
+    InvoiceStateFilter,
+    PeriodFilter,
+    WordFilter,
+)
 from django_blesta.admin._mirror import MirrorAdmin, Related
 from django_blesta.models import Invoice, InvoiceDelivery, InvoiceLine, InvoiceTax, Tax
 
@@ -13,9 +20,14 @@ from django_blesta.models import Invoice, InvoiceDelivery, InvoiceLine, InvoiceT
 @admin.register(Invoice)
 class InvoiceAdmin(MirrorAdmin):
     list_display = ("row", "client_link", "status_word", "total_money", "due_money", "due_at_day")
-    list_filter = (InvoiceStateFilter, CurrencyFilter, CompanyFilter, GoneFilter)
-    date_hierarchy = "due_at"
-    search_fields = ("id_code", "client__id_code", "client__email", "client__company_name")
+    list_filter = (
+        InvoiceStateFilter,
+        PeriodFilter.of("due_at", _("due on")),
+        CurrencyFilter,
+        CompanyFilter,
+        GoneFilter,
+    )
+    search_fields = ("id_code__startswith", "client__id_code", "client__email", "client__company_name")
     search_help_text = _("Number of the invoice; number, e-mail or company of its client; or Blesta's id.")
     facts = (
         ("id_code", "status_word", "client_link"),

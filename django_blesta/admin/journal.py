@@ -13,8 +13,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.admin._ledger import calls_link
-from django_blesta.admin._mirror import ReadOnlyAdmin, format_word, link_to, may_see
-from django_blesta.models import Certificate, Change, Mirror, Operation, QuarantinedRow, SchemaDrift, SyncRun, mirrors
+from django_blesta.admin._mirror import ReadOnlyAdmin
+from django_blesta.admin._words import format_word, link_to, may_see
+from django_blesta.models import (
+    Certificate,
+    Change,
+    Hint,
+    Mirror,
+    Operation,
+    QuarantinedRow,
+    SchemaDrift,
+    SyncRun,
+    mirrors,
+)
 
 
 def mirror_labels() -> dict[str, str]:
@@ -58,7 +69,9 @@ class JournalAdmin(ReadOnlyAdmin):
         return link_to(row, self.admin_site) if row else f"#{pk}"
 
     @admin.display(description=_("resource"), ordering="resource")
-    def resource_name(self, obj: SyncRun | QuarantinedRow | SchemaDrift | Change | Certificate | Operation) -> str:
+    def resource_name(
+        self, obj: Hint | SyncRun | QuarantinedRow | SchemaDrift | Change | Certificate | Operation
+    ) -> str:
         return str(mirror_labels().get(obj.resource, obj.resource))
 
     @admin.display(description=_("state"), ordering="state")

@@ -24,7 +24,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import conf
-from django_blesta.admin._mirror import RELATED_ROWS, link_to, may_see
+from django_blesta.admin._mirror import RELATED_ROWS
+from django_blesta.admin._words import link_to, may_see
 from django_blesta.models import Client, ClientLink, Contact
 
 if TYPE_CHECKING:

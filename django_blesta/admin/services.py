@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.admin._filters import CompanyFilter, GoneFilter, WordFilter
+from django_blesta.admin._filters import CompanyFilter, GoneFilter, PeriodFilter, WordFilter
 from django_blesta.admin._mirror import MirrorAdmin, Related
 from django_blesta.models import Service, ServiceChange, ServiceOption
 
@@ -15,10 +15,10 @@ class ServiceAdmin(MirrorAdmin):
     list_display = ("row", "client_link", "package_link", "status_word", "qty", "renews_at_day")
     list_filter = (
         WordFilter.of("active", "pending", "suspended", "canceled", "in_review"),
+        PeriodFilter.of("renews_at", _("renews at")),
         CompanyFilter,
         GoneFilter,
     )
-    date_hierarchy = "renews_at"
     search_fields = ("id_code", "name", "client__id_code", "client__email")
     search_help_text = _("Number or name of the service, number or e-mail of its client; or Blesta's id.")
     currencies = {"override_price": "override_currency"}

@@ -15,13 +15,16 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from django_blesta import status
-from django_blesta.admin._mirror import ReadOnlyAdmin, may_see
+from django_blesta.admin._mirror import ReadOnlyAdmin
 from django_blesta.admin._tiles import tiles_of
+from django_blesta.admin._words import may_see
 from django_blesta.admin.journal import mirror_labels
 from django_blesta.admin.links import installations
 from django_blesta.models import (
     Certificate,
     ClientLink,
+    Delivery,
+    Hint,
     LoggedCall,
     Operation,
     QuarantinedRow,
@@ -119,6 +122,12 @@ def _where(trouble: status.Trouble, link: Link) -> str:
             return link(LoggedCall, "outcome=~ok")
         case "slow":
             return link(LoggedCall, "kind=slow")
+        case "webhooks-silent":
+            return link(Delivery)
+        case "hints-waiting":
+            return link(Hint, f"state__exact={Hint.State.PENDING}")
+        case "hints-quarantined":
+            return link(Hint, f"state__exact={Hint.State.QUARANTINED}")
         case "differs":
             return link(Certificate, "holds__exact=0")
         case "operations-sending":

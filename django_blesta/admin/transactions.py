@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta import money
-from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, WordFilter
+from django_blesta.admin._filters import CompanyFilter, CurrencyFilter, GoneFilter, PeriodFilter, WordFilter
 from django_blesta.admin._mirror import EMPTY, MirrorAdmin, Related
 from django_blesta.models import AppliedAmount, Transaction, TransactionType
 
@@ -18,11 +18,11 @@ class TransactionAdmin(MirrorAdmin):
         WordFilter.of("approved", "pending", "declined", "error", "refunded", "returned", "void"),
         WordFilter.of("cc", "ach", "other", column="type", title=_("type")),
         CurrencyFilter,
+        PeriodFilter.of("added_at", _("added at")),
         CompanyFilter,
         GoneFilter,
     )
-    date_hierarchy = "added_at"
-    search_fields = ("number", "reference", "client__id_code", "client__email")
+    search_fields = ("number__startswith", "reference__exact", "client__id_code", "client__email")
     search_help_text = _("The gateway's number or reference; number or e-mail of the client; or Blesta's id.")
     facts = (
         ("number", "status_word", "client_link"),

@@ -17,10 +17,10 @@ from django_blesta import conf
 from django_blesta.conf import Installation
 from django_blesta.connection._call import Call, CallRecord, observe, watch
 from django_blesta.connection._callable import METHOD, MODEL, Shape, Signature, declarations, declare, declared
-from django_blesta.connection._delivery import deliver
 from django_blesta.connection._errors import printable
-from django_blesta.connection._knock import Knock, knock
+from django_blesta.connection._knock import knock
 from django_blesta.connection._pace import Clock
+from django_blesta.connection._probe import Probe, probe
 from django_blesta.connection._values import (
     Unreadable,
     datetime_from,
@@ -38,7 +38,7 @@ __all__ = [
     "CallRecord",
     "Clock",
     "Connection",
-    "Knock",
+    "Probe",
     "Shape",
     "Signature",
     "Unreadable",
@@ -48,13 +48,13 @@ __all__ = [
     "declarations",
     "declare",
     "declared",
-    "deliver",
     "encode",
     "flag_from",
     "identifier_from",
     "integer_from",
     "knock",
     "observe",
+    "probe",
     "rounded_from",
     "text_from",
     "watch",

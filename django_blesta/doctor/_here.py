@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy
 from django_blesta import conf
 from django_blesta.doctor._findings import Entry, Examination, Finding
 from django_blesta.doctor._there import REMOTE, url_shape
+from django_blesta.models import Delivery
 from django_blesta.status import Level
 from django_blesta.status._presence import about_presence, about_vitals, presence_of, vitals_of
+from django_blesta.status._silence import about_silence
 from django_blesta.sync.surroundings import ask_vitals
 
 
@@ -26,7 +28,7 @@ def setting(examination: Examination) -> Iterator[Finding]:
         if problem.code.startswith("W"):
             yield examination.warning(problem.message, problem.hint)
         else:
-            yield examination.bad(problem.message, problem.hint, leaves_out=(*REMOTE, "cron"))
+            yield examination.bad(problem.message, problem.hint, leaves_out=(*REMOTE, "cron", "webhooks"))
     if problems:
         return
     installation = conf.installation(examination.using)
@@ -98,6 +100,24 @@ def cron(examination: Examination) -> Iterator[Finding]:
     yield examination.good(_("Blesta %(version)s; its cron last ran %(time)s ago.") % facts)
 
 
+def webhooks(examination: Examination) -> Iterator[Finding]:
+    """Whether deliveries arrive, as far as can be told from here; `blesta_webhook --test` tries the whole way."""
+    using, now = examination.using, timezone.now()
+    if not conf.installation(using).webhook_secrets:
+        fix = _("Set WEBHOOK_SECRETS and register the address, to hear of changes within seconds; see blesta_webhook.")
+        yield examination.note(_("No secret is set, so webhooks are not taken."), fix)
+        return
+    last = Delivery.objects.using(using).order_by("-pk").values_list("received_at", flat=True).first()
+    if last is None:
+        fix = _("Register the address with “manage.py blesta_webhook”, then try it with its --test.")
+        yield examination.warning(_("A secret is set, and no delivery has arrived of late."), fix)
+        return
+    for trouble in about_silence(using, now):
+        yield examination.warning(str(trouble.sentence), str(trouble.advice))
+        return
+    yield examination.good(_("The last delivery arrived %(time)s ago.") % {"time": timesince(last, now)})
+
+
 def worker(examination: Examination) -> Iterator[Finding]:
     now = timezone.now()
     presence = presence_of(examination.using, now)
@@ -136,6 +156,7 @@ HERE: Final[tuple[Entry, ...]] = (
     ("setting", gettext_lazy("Setting"), setting),
     ("database", gettext_lazy("Database"), database),
     ("cron", gettext_lazy("Blesta’s own cron"), cron),
+    ("webhooks", gettext_lazy("Webhooks"), webhooks),
     ("worker", gettext_lazy("Worker"), worker),
     ("scheduler", gettext_lazy("Scheduler"), scheduler),
 )

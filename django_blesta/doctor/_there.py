@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_blesta import conf
-from django_blesta.connection import Connection, Knock, connection_for, knock
+from django_blesta.connection import Connection, Probe, connection_for, probe
 from django_blesta.doctor._findings import Entry, Examination, Finding
 from django_blesta.exceptions import (
     BlestaError,
@@ -34,8 +34,8 @@ SKEW: Final = timedelta(minutes=2)
 SLOW: Final = 2000
 
 
-def _ask(examination: Examination, model: str, method: str, **how: Any) -> Knock:
-    return knock(examination.using, model, method, company_id=examination.company_id, **how)
+def _ask(examination: Examination, model: str, method: str, **how: Any) -> Probe:
+    return probe(examination.using, model, method, company_id=examination.company_id, **how)
 
 
 def address(examination: Examination) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ from django_blesta.models.runs import (
 )
 from django_blesta.models.services import Service, ServiceChange, ServiceOption
 from django_blesta.models.staff import ClientNote, Staff
-from django_blesta.models.status import Status
+from django_blesta.models.status import Billing, Status
 from django_blesta.models.taxes import Tax
 from django_blesta.models.tickets import Ticket, TicketDepartment, TicketReply
 from django_blesta.models.transactions import AppliedAmount, Transaction, TransactionType
@@ -69,6 +69,7 @@ __all__ = [
     "AllowedMapField",
     "AppliedAmount",
     "BankAccount",
+    "Billing",
     "CallTally",
     "CardAccount",
     "Census",

@@ -70,7 +70,11 @@ class Operation(models.Model):
         verbose_name = _("operation")
         verbose_name_plural = _("operations")
         ordering = ("-id",)
-        indexes = [models.Index(fields=["state", "created_at"], name="blesta_operation_state")]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="blesta_operation_state"),
+            models.Index(fields=["resource", "target_id", "-id"], name="blesta_operation_target"),
+            models.Index(fields=["client_id", "-id"], name="blesta_operation_client"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target_id or ''} {self.state}"

@@ -35,6 +35,7 @@ from django_blesta.status._presence import (
 )
 from django_blesta.status._proofs import Certified, about_certificates, certified
 from django_blesta.status._rows import Drift, about_drift, about_links, drift_of, orphans
+from django_blesta.status._silence import about_silence
 from django_blesta.status._traffic import Stretch, Traffic, about_traffic, traffic_of
 from django_blesta.status._troubles import Level, Trouble, in_order
 
@@ -135,11 +136,11 @@ class Snapshot:
     quarantined: int
     troubles: tuple[Trouble, ...]
     drift: tuple[Drift, ...] = ()
-    hints: HintStatus = field(default_factory=HintStatus)
     traffic: Traffic | None = None
     presence: Presence = _NOBODY
     vitals: Vitals = _UNTOLD
     certified: Certified = _NEVER_CERTIFIED
+    hints: HintStatus = field(default_factory=HintStatus)
 
     @property
     def headline(self) -> Trouble | None:
@@ -181,15 +182,14 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         *_about_resources(resources, connection, now, left_behind=left_behind),
         *_about_quarantine(sum(quarantined.values())),
         *_about_operations(operations_counted, using),
-        *about_drift(drifted),
-        *about_links(using),
-        *about_hints(hints, now),
         *about_traffic(traffic, connection),
         *about_presence(presence, now, using),
         *about_vitals(vitals),
         *about_certificates(proof),
         *about_drift(drifted),
         *about_links(using),
+        *about_hints(hints, now),
+        *about_silence(using, now),
     ]
     return Snapshot(
         using=using,
@@ -199,13 +199,13 @@ def snapshot(using: str = DEFAULT_DB_ALIAS, *, late_after: timedelta = LATE_AFTE
         resources=resources,
         operations=operations_counted,
         quarantined=sum(quarantined.values()),
-        hints=hints,
         troubles=in_order(found),
         drift=drifted,
         traffic=traffic,
         presence=presence,
         vitals=vitals,
         certified=proof,
+        hints=hints,
     )
 
 

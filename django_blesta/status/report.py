@@ -25,6 +25,16 @@ def as_dict(found: Snapshot) -> dict[str, Any]:
             "slowest_ms": max((one.slowest for one in traffic.stretches), default=0) if traffic else 0,
         },
         "blesta": {"version": _fact(found.vitals.version), "cron": _fact(found.vitals.cron)},
+        "webhooks": {
+            "received": found.hints.received,
+            "pending": found.hints.pending,
+            "failed": found.hints.failed,
+            "unknown": found.hints.unknown,
+            "last_at": _moment(found.hints.last_received_at),
+            "waiting": found.hints.waiting,
+            "quarantined": found.hints.quarantined,
+            "lag_seconds": found.hints.lag.total_seconds() if found.hints.lag else None,
+        },
         "workers": [_sign(one) for one in found.presence.workers],
         "schedulers": [_sign(one) for one in found.presence.beats],
         "certified": {

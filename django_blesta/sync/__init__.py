@@ -27,7 +27,18 @@ from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 from django_blesta.sync.surroundings import look_around
 
-__all__ = ["AlreadyRunning", "Progress", "is_at_work", "join", "left_behind", "look_around", "prune", "refresh", "run"]
+__all__ = [
+    "AlreadyRunning",
+    "Progress",
+    "ask",
+    "is_at_work",
+    "join",
+    "left_behind",
+    "look_around",
+    "prune",
+    "refresh",
+    "run",
+]
 
 
 def run(
@@ -196,6 +207,16 @@ def refresh(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS, caus
                 drift.glimpse(mapped.seen, scope.company_id, using=using)
                 return True
     return False
+
+
+def ask(model: type[Mirror], pk: Any, *, using: str = DEFAULT_DB_ALIAS) -> Any:
+    """The row as Blesta shows it to the companies we know, untouched and not stored; None where it shows none."""
+    held = model._base_manager.using(using).filter(pk=pk).values_list("company_id", flat=True).first()
+    for scope in scopes_for(using, held):
+        row = get_row(model, pk, scope)
+        if row is not None:
+            return row
+    return None
 
 
 class _Overtaken(Exception):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_blesta import doctor, sync
 from django_blesta.doctor import Finding, Grade
-from django_blesta.models import Client, Company, Heartbeat
+from django_blesta.models import Client, Company, Delivery, Heartbeat
 from django_blesta.testing.simulator import Simulator
 
 pytestmark = [
@@ -40,7 +40,7 @@ def test_everything_is_fine_with_a_blesta_that_is_well(blesta: Simulator) -> Non
 
     grades = {name: {one.grade for one in findings} for name, findings in examined().items()}
 
-    assert grades.pop("worker") == grades.pop("scheduler") == {Grade.NOTE}
+    assert grades.pop("worker") == grades.pop("scheduler") == grades.pop("webhooks") == {Grade.NOTE}
     assert set().union(*grades.values()) == {Grade.GOOD}, grades
     assert {"setting", "database", "address", "authentication", "clock", "company", "identity"} <= grades.keys()
 
@@ -133,6 +133,13 @@ def test_lost_worker_and_stopped_scheduler_are_named(blesta: Simulator, kind: st
     Heartbeat.objects.create(kind=kind, name="one@host", since=long_ago, seen_at=long_ago, worked_at=long_ago)
 
     assert examined()[check][0].grade is Grade.BAD
+
+
+def test_webhooks_that_do_not_arrive_are_named(blesta: Simulator, settings: Any) -> None:
+    settings.BLESTA = {**settings.BLESTA, "WEBHOOK_SECRETS": "a-secret-that-is-long-enough"}
+    assert examined()["webhooks"][0].grade is Grade.WARNING
+    Delivery.objects.create(event="Invoices.add", state="resolved")
+    assert examined()["webhooks"][0].grade is Grade.GOOD
 
 
 def test_nothing_is_changed_in_blesta_and_nothing_mirrored(blesta: Simulator) -> None:

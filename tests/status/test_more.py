@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_blesta.models import CallTally, Census, Certificate, Client, Invoice, Operation, SyncRun
+from django_blesta.models import CallTally, Census, Certificate, Change, Client, Delivery, Invoice, Operation, SyncRun
 from django_blesta.status import Connected, Level, snapshot
 from django_blesta.status.report import as_dict
 from django_blesta.sync.surroundings import count_rows
@@ -184,3 +184,44 @@ def test_command_names_the_installations_that_there_are() -> None:
 
 def test_level_is_an_exit_code_of_monitoring() -> None:
     assert [level.value for level in Level] == [0, 1, 2]
+
+
+def delivered(*, hours: float) -> None:
+    Delivery.objects.create(event="Invoices.add", state="resolved", received_at=NOW() - timedelta(hours=hours))
+
+
+def changed(number: int, *, hours: float, resource: str = "django_blesta.invoice") -> None:
+    for pk in range(number):
+        at = NOW() - timedelta(hours=hours)
+        Change.objects.create(resource=resource, remote_id=str(pk), column="status", at=at, cause="command")
+
+
+def test_webhooks_are_silent_when_rows_change_and_none_comes() -> None:
+    all_read()
+    delivered(hours=8)
+    changed(5, hours=2)
+
+    assert codes(snapshot()) == ["webhooks-silent"]
+
+
+@pytest.mark.parametrize(
+    ("delivery", "number", "hours"),
+    [(None, 9, 2), (5, 9, 2), (8, 4, 2), (8, 9, 9)],
+    ids=["never", "lately", "few", "old"],
+)
+def test_webhooks_are_not_silent_when(delivery: float | None, number: int, hours: float) -> None:
+    all_read()
+    if delivery is not None:
+        delivered(hours=delivery)
+    changed(number, hours=hours)
+
+    assert codes(snapshot()) == []
+
+
+def test_one_row_that_changes_often_is_no_silence() -> None:
+    all_read()
+    delivered(hours=8)
+    for _ in range(9):
+        changed(1, hours=2)
+
+    assert codes(snapshot()) == []

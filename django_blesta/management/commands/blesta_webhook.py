@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from django_blesta import conf, management, operations
-from django_blesta.connection import deliver
+from django_blesta.connection import knock
 from django_blesta.exceptions import BlestaError, NotConfigured, Unavailable
 from django_blesta.management.tables import aligned
 from django_blesta.models import Client, Company, Delivery, Hint, Webhook
@@ -129,7 +129,7 @@ class Command(BaseCommand):
         )
 
     def _company(self, using: str, wanted: int | None) -> Company:
-        companies = list(Company.objects.using(using).filter(gone_at__isnull=True).order_by("pk"))
+        companies: list[Company] = list(Company.objects.using(using).filter(gone_at__isnull=True).order_by("pk"))
         chosen = [one for one in companies if wanted in (None, one.pk)]
         if not companies:
             raise CommandError(_("The mirror is empty: run “manage.py blesta_sync” first."))
@@ -166,7 +166,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         headers = {"X-Blesta-Event": TRIED_WITH, "Content-Type": "application/json"}
         try:
-            status = deliver(address, json.dumps({"client_id": client.pk}).encode(), headers)
+            status = knock(address, json.dumps({"client_id": client.pk}).encode(), headers)
         except Unavailable as error:
             raise CommandError(str(error)) from None
         took = time.monotonic() - began

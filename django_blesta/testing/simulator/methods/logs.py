@@ -1,5 +1,4 @@
-"""Blesta's logs, as far as they can be listed: who changed what, which webhook deliveries were tried, and when the cron
-ran last. What the cron log's rows hold beside their start was never seen: a hedge."""
+"""Blesta's logs, as far as they can be listed: who changed what, what was delivered, and when the cron last ran."""
 
 from __future__ import annotations
 
@@ -128,7 +127,10 @@ def retry(call: Call, log_id: int) -> None:
 
 @method("Logs", "getCronLastExecution")
 def get_cron_last_execution(call: Call, limit: int = 1, key: str = "cron_index") -> list[Any]:
-    """The cron ran as long ago as the switch says, by the true time, for it does run; never, where that is null."""
+    """The cron ran as long ago as the switch says, by the true time, for it does run; never, where that is null.
+
+    What the row holds beside its start was never seen: a hedge.
+    """
     minutes = call.switches.cron_minutes_ago
     if minutes is None:
         return []
