@@ -53,7 +53,7 @@ def converge(installation: Any, since: int, expected: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("answer", [False, True], ids=["unsent", "unanswered"])
-@pytest.mark.parametrize("seed", seeds(10))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_the_line_is_cut_at_any_packet(invoices, line: Proxy, seed, answer):
     """`unanswered` is the worst of it: nobody can know whether the statement, or the COMMIT, was done."""
     assert sync.run([Invoice], details=False)[0].state == State.COMPLETE
