@@ -15,13 +15,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Case, CharField, Count, F, Q, Sum, Value, When
+from django.db.models import Case, CharField, Count, F, Max, Q, Sum, Value, When
 from django.db.models.functions import Trunc
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_blesta.freshness import last_complete_start
-from django_blesta.models import Invoice, Mirror, Service, Transaction
+from django_blesta.models import Invoice, Mirror, Service, SyncRun, Transaction
 
 ZERO: Final = Decimal(0)
 BILLED: Final = ("active", "proforma")
@@ -97,11 +96,10 @@ def overview(using: str = DEFAULT_DB_ALIAS, *, kind: str = "month", periods: int
     found = _periods(using, kind, since)
     owed = _owed(using, now)
     currencies = sorted({one.currency for one in found} | {one.currency for one in owed})
-    starts = [last_complete_start(model, using=using) for model in _SOURCES]
     return Overview(
         using=using,
         taken_at=now,
-        as_of=min((one for one in starts if one), default=None) if all(starts) else None,
+        as_of=_as_of(using),
         kind=kind,
         since=since,
         periods=found,
@@ -114,6 +112,17 @@ def overview(using: str = DEFAULT_DB_ALIAS, *, kind: str = "month", periods: int
 
 
 _SOURCES: Final[tuple[type[Mirror], ...]] = (Invoice, Transaction, Service)
+
+
+def _as_of(using: str) -> datetime | None:
+    """When the oldest of the last complete runs began, over all companies; runs of one that left the setting are old
+    and make the figures look older than they are, never fresher."""
+    labels = [model._meta.label_lower for model in _SOURCES]
+    runs = SyncRun.objects.using(using).filter(resource__in=labels, state=SyncRun.State.COMPLETE).order_by()
+    found = list(runs.values_list("resource", "company_id").annotate(start=Max("started_at")))
+    if {resource for resource, _company, _start in found} != set(labels):
+        return None
+    return min(start for _resource, _company, start in found)
 
 
 def _back(now: datetime, kind: str, count: int) -> datetime:

@@ -56,7 +56,8 @@ def erase(client_id: int, *, using: str = DEFAULT_DB_ALIAS) -> dict[str, int]:
             names = _names(model, pks, using)
             _add(counted, Change, _delete_named(Change, model, names, using))
             _add(counted, QuarantinedRow, _delete_named(QuarantinedRow, model, names, using))
-            _add(counted, Hint, _delete_named(Hint, model, names, using))
+            numbers = [name for name in names if name.isdecimal()]
+            _add(counted, Hint, _delete_named(Hint, model, numbers, using))
             _add(counted, IdentityMark, _delete_marks(model, pks, using))
             _forget_in_lists(model, using)
             _add(counted, model, _delete(model, pks, using))

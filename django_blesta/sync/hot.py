@@ -158,7 +158,7 @@ def lags(using: str = DEFAULT_DB_ALIAS) -> list[Lag]:
         by_company = hot_rows(model, using).order_by().values_list("company_id")
         late = Count("pk", filter=Q(fetched_at__lt=now - target))
         known = []
-        for company, rows, oldest, behind in by_company.annotate(Count("pk"), Min("fetched_at"), late=late):
+        for company, rows, oldest, behind in by_company.annotate(rows=Count("pk"), oldest=Min("fetched_at"), late=late):
             since = max(filter(None, (oldest, proven.get(company), proven.get(None))))
             known.append((rows, since, behind if since < now - target else 0))
         oldest_of_all = min((since for _, since, _ in known), default=None)

@@ -72,8 +72,8 @@ def test_service_is_cancelled_only_with_the_box_ticked(mirrored: Any, staff: Bro
     assert refused.status_code == 422
     assert mirrored.state.tables["services"][one.pk]["status"] == "active"
 
-    assert post(staff, address, at="now", confirm="on").status_code == 302
-    assert mirrored.state.tables["services"][one.pk]["status"] == "canceled"
+    assert post(staff, address, at="end_of_term", confirm="on").status_code == 302
+    assert mirrored.state.tables["services"][one.pk]["date_canceled"] is not None
 
 
 def test_payment_is_recorded_on_the_invoice(mirrored: Any, staff: Browser) -> None:
