@@ -122,7 +122,8 @@ def _as_of(using: str) -> datetime | None:
     found = list(runs.values_list("resource", "company_id").annotate(start=Max("started_at")))
     if {resource for resource, _company, _start in found} != set(labels):
         return None
-    return min(start for _resource, _company, start in found)
+    starts: list[datetime] = [start for _resource, _company, start in found]
+    return min(starts)
 
 
 def _back(now: datetime, kind: str, count: int) -> datetime:

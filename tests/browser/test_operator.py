@@ -126,7 +126,7 @@ def lose_an_answer(blesta: Any, settings: Any) -> None:
 
 def drop_columns(blesta: Any, settings: Any) -> None:
     def without(truth: Any, sent: Any) -> Any:
-        return [{name: value for name, value in row.items() if name != "due"} for row in truth(sent)]
+        return [{name: value for name, value in row.items() if name != "date_autodebit"} for row in truth(sent)]
 
     blesta.lie("Invoices", "getList", without)
     sync.run([Invoice], details=False)

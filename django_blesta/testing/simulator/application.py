@@ -189,7 +189,7 @@ class Application:
             return Response.documented(500)
 
     @contextmanager
-    def _alone(self, method: Method) -> Iterator[None]:
+    def _alone(self, method: Method | ServedMethod) -> Iterator[None]:
         if method.name == "retryLog":  # posts from within
             yield
             return

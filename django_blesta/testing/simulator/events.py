@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django_blesta.testing.simulator import php
 from django_blesta.testing.simulator.calls import Call, Method
+from django_blesta.testing.simulator.served import ServedMethod
 from django_blesta.testing.simulator.state import Row
 from django_blesta.testing.simulator.webhooks import Webhooks
 
@@ -61,7 +62,7 @@ LOGGED: Final = {
 
 
 @contextmanager
-def raising(method: Method, call: Call, sent: php.Array, webhooks: Webhooks) -> Iterator[list[Any]]:
+def raising(method: Method | ServedMethod, call: Call, sent: php.Array, webhooks: Webhooks) -> Iterator[list[Any]]:
     """Around a call: what is before it, and, once the answer was put into the list that this yields, what is after."""
     raised = EVENTS.get((method.model, method.name))
     answer: list[Any] = []
