@@ -179,7 +179,7 @@ def measure(bench: Bench) -> None:
     user = get_user_model().objects.create_superuser("bench", "bench@example.com", "bench")
     browser = Browser()
     browser.force_login(user)
-    bench.page("status page", browser, f"{ADMIN}/status/", queries=60, milliseconds=100)
+    bench.page("status page", browser, f"{ADMIN}/status/", queries=40, milliseconds=100)
     lists = {
         "invoices": "invoice/",
         "invoices, last page that is counted": "invoice/?p=300",
