@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs check docs bench bench-admin bench-webhooks matrix wheel messages clean \
+.PHONY: help demo test proofs faults faults-smoke check docs bench bench-admin bench-webhooks matrix wheel messages clean \
 	check-style check-types check-floors check-migrations check-site check-compiles
 
 help: ## This list
@@ -68,6 +68,14 @@ test: $(VENV)/test.stamp ## The whole suite, then its database-dependent part ag
 
 proofs: $(VENV)/test.stamp ## The long proofs of the sync engine: kills, hostile listings, certificates
 	@$(PYTHON) -m pytest -n 2 -m proof $(ARGS)
+
+# Written so that the environment wins: BLESTA_FAULT_SEEDS=1000 make faults
+faults: $(VENV)/test.stamp ## Servers that go away, kills at every place, and the long proofs from 200 seeds; an hour or so
+	@BLESTA_FAULT_SEEDS=$${BLESTA_FAULT_SEEDS:-200} BLESTA_FAULT_KILLS=$${BLESTA_FAULT_KILLS:-1,2,3,5,9} \
+		$(PYTHON) -m pytest -n 2 -m "faults or proof" $(ARGS)
+
+faults-smoke: $(VENV)/test.stamp ## The same mishaps from a few fixed seeds
+	@$(PYTHON) -m pytest tests/faults $(ARGS)
 
 check: check-style check-types check-floors check-migrations check-site check-compiles docs wheel ## All that is checked without running a test
 	@echo "All checks passed."

@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.figures import Figure, printed
 from tests.surroundings import WHY_NOT
 from tests.worker_process import Broker, WorkerProcess
@@ -94,15 +95,16 @@ def stub(rows: int, milliseconds: int = 0) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def database(kind: str, folder: str) -> Iterator[str]:
+def database(kind: str, folder: str) -> Iterator[tuple[str, str]]:
+    """The name of one that is empty, and its server's version."""
     name = f"{folder}/bench.sqlite3" if kind == "sqlite" else f"bench_{uuid.uuid4().hex[:8]}"
     environ = {"BLESTA_TEST_DATABASE": kind, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
     words = [sys.executable, "-m", "benchmarks.jobs"]
-    made = last_line([*words, "create_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": name})["name"]
+    made = last_line([*words, "create_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": name})
     try:
-        yield made
+        yield made["name"], made["server"]
     finally:
-        last_line([*words, "destroy_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": made})
+        last_line([*words, "destroy_database"], {**environ, "BLESTA_TEST_DATABASE_NAME": made["name"]})
 
 
 # --- the figures ----------------------------------------------------------------------------------------------
@@ -258,7 +260,8 @@ def main(words: Sequence[str] | None = None) -> int:
     kinds = options.database or [kind for kind in ("postgresql", "mariadb", "sqlite") if not WHY_NOT[kind]()]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="django_blesta_bench_"))
-        databases = {kind: stack.enter_context(database(kind, folder)) for kind in kinds}
+        made = {kind: stack.enter_context(database(kind, folder)) for kind in kinds}
+        databases = {kind: name for kind, (name, _) in made.items()}
         bench = Bench(options.rows, options.large, options.rounds, databases)
         for name in options.only:
             if name != "first" and "postgresql" not in databases:
@@ -271,9 +274,8 @@ def main(words: Sequence[str] | None = None) -> int:
     report = {
         "rows": options.rows,
         "rounds": options.rounds,
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        "processors": os.cpu_count(),
+        "machine": machine.facts(),
+        "servers": {kind: server for kind, (_, server) in made.items()},
         "figures": [figure.as_dict() for figure in bench.figures],
         "measurements": bench.measured,
     }

@@ -163,6 +163,7 @@ def create_database(found: Found) -> None:
         # The name is the bench's own, so what a killed bench left behind may go.
         connection.creation.create_test_db(verbosity=0, autoclobber=True)
     found.facts["name"] = str(connection.settings_dict["NAME"])
+    found.facts["server"] = ".".join(map(str, connection.get_database_version()))
 
 
 def empty_deliveries(found: Found) -> None:

@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     with ExitStack() as stack:
-        name = stack.enter_context(database("postgresql", ""))
+        name, _server = stack.enter_context(database("postgresql", ""))
         kept, rows = measure("kept connections", options.seconds, name, BENCH_CONN_MAX_AGE="60")
         short, _ = measure("a connection per delivery", min(15.0, options.seconds), name, BENCH_CONN_MAX_AGE="0")
     rate = kept.accepted / kept.seconds

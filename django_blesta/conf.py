@@ -185,6 +185,8 @@ class Installation:
     read_only: bool = False
     #: ``Model.method`` pairs that no declaration names and that this site calls all the same.
     allow: frozenset[str] = frozenset()
+    #: Let the site charge cards and bank accounts that Blesta holds. It moves money.
+    charge_stored_accounts: bool = False
     #: Logical name of a plugin's model to its spelling in the path.
     plugin_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     #: Read past PHP warnings that are printed before the JSON of an answer to a read.
@@ -458,6 +460,7 @@ _OPTIONS: Mapping[str, Kind] = {
     "requests_per_second": optional(number(0.01, 10_000)),
     "read_tries": whole(1, 10),
     "read_only": FLAG,
+    "charge_stored_accounts": FLAG,
     "allow": Kind('a list of "Model.method" pairs', pairs, "E011"),
     "plugin_paths": Kind('a dict such as {"plugin.Model": "plugin.model"}', paths),
     "salvage_warnings": FLAG,

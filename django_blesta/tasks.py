@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from celery import Task, shared_task
@@ -31,14 +32,23 @@ LONGEST_WAIT = 120.0
 
 @shared_task(name=SYNC_ALL, bind=True, acks_late=True, ignore_result=True, reject_on_worker_lost=True)
 def sync_all(
-    self: Task[..., None], using: str = DEFAULT_DB_ALIAS, *, details: bool = True, scoped: bool = True
+    self: Task[..., None],
+    using: str = DEFAULT_DB_ALIAS,
+    *,
+    details: bool = True,
+    scoped: bool = True,
+    whole_every_hours: float | None = None,
 ) -> None:
     """Everything, as `blesta_sync` does it, with the help of whichever workers are free.
+
+    With `whole_every_hours`, lists that cost a request per parent are left out until they are that old.
 
     What went wrong is on the runs; a trouble that stops all is raised. A task that meets another, be it itself
     delivered twice, leaves it alone; one that died is gone on with by the sweeper, or by whoever syncs next.
     """
     batch = uuid.UUID(self.request.id) if self.request.id else None
+    if scoped and whole_every_hours is not None:
+        scoped = sync.is_whole_due(timedelta(hours=whole_every_hours), using=using)
     try:
         sync.run(using=using, cause="task", details=details, scoped=scoped, batch=batch, helpers=WORK_ON_RUN)
     except sync.AlreadyRunning as running:
@@ -110,10 +120,15 @@ def reconcile(using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def beat_schedule(
-    *, every_minutes: float = 60, sweep_minutes: float = 5, reconcile_minutes: float = 1, poll_minutes: float = 1
+    *,
+    every_minutes: float = 60,
+    whole_every_hours: float = 12,
+    sweep_minutes: float = 5,
+    reconcile_minutes: float = 1,
+    poll_minutes: float = 1,
 ) -> dict[str, dict[str, Any]]:
-    """Entries for `app.conf.beat_schedule`: whole syncs, polls of change logs, looks for open outcomes, the sweeper,
-    the tick, the pruning.
+    """Entries for `app.conf.beat_schedule`: syncs (the lists per parent only so often), polls of change logs, looks for
+    open outcomes, the sweeper, the tick, the pruning.
 
     Two beats by mistake are harmless: the second sync finds the first one's lease and leaves.
     """
@@ -121,7 +136,7 @@ def beat_schedule(
         f"django_blesta sync {using}": {
             "task": SYNC_ALL,
             "schedule": every_minutes * 60.0,
-            "kwargs": {"using": using},
+            "kwargs": {"using": using, "whole_every_hours": whole_every_hours},
             "options": {"expires": every_minutes * 60.0},
         }
         for using in _aliases()

@@ -117,7 +117,7 @@ def point_at(simulator: Simulator) -> None:
         "LEASE_SECONDS": LEASE,
         "WEBHOOK_SECRETS": [WEBHOOK_SECRET],
     }
-    celery_app.conf.broker_url = "memory://localhost/"
+    celery_app.conf.update(broker_url="memory://localhost/")
     setting_changed.send(sender=None, setting="BLESTA", value=settings.BLESTA, enter=True)
 
 

@@ -76,13 +76,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     on_postgresql = os.environ["BLESTA_TEST_DATABASE"] == "postgresql"
     for item in items:
         folder, file = folder_of(item.nodeid), item.path.stem
-        if item.get_closest_marker("postgresql"):
+        if mark := item.get_closest_marker("postgresql"):
             if not on_postgresql:
-                item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
+                item.add_marker(pytest.mark.skip(reason=f"needs PostgreSQL: {mark.args[0]}"))
         elif folder in FLOORS_ON_EVERY_DATABASE or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE):
             item.add_marker(pytest.mark.every_database)
         if folder == "sync" and file in PROOFS:
             item.add_marker(pytest.mark.proof)
+        if folder == "faults":
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(autouse=True)

@@ -24,9 +24,11 @@ from django_blesta.admin import (
 )
 from django_blesta.admin._mirror import MirrorAdmin, ReadOnlyAdmin, Related
 from django_blesta.admin._others import register_the_rest
+from django_blesta.admin.operations import OperationAdminMixin
 
 __all__ = [
     "MirrorAdmin",
+    "OperationAdminMixin",
     "ReadOnlyAdmin",
     "Related",
     "accounts",

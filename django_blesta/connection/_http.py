@@ -33,6 +33,7 @@ from django_blesta.connection._errors import Answer, Sign
 from django_blesta.connection._pace import Clock
 
 CHUNK = 65536
+SLACK = 0.05  # seconds by which a time-out may be too short
 
 
 @dataclass(slots=True)
@@ -66,7 +67,10 @@ class _TimedStream(io.RawIOBase):
         try:
             if left <= 0:
                 raise TimeoutError("The deadline has passed.")
-            self._sock.settimeout(min(attempt.silence, left))
+            wanted, present = min(attempt.silence, left), self._sock.gettimeout()
+            # Setting it is a call to the system, which costs a busy process more than most other things here.
+            if present is None or present > wanted or present < wanted - SLACK:
+                self._sock.settimeout(wanted)
             read: int | None = self._raw.readinto(buffer)
         except TimeoutError:
             attempt.late = left <= attempt.silence
@@ -83,7 +87,7 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_TimedStream(raw, sock, _current.attempt))
+        self.fp = io.BufferedReader(_TimedStream(raw, sock, _current.attempt), CHUNK)
 
 
 class _Connection(HTTPConnection):

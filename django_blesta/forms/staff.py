@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_blesta.forms.base import OperationForm
 from django_blesta.models import Client, Invoice
-from django_blesta.operations import Result, invoices, transactions
+from django_blesta.models.words import label_for
+from django_blesta.operations import Result, invoices, recurring, transactions
 
 
 class LineForm(forms.Form):
@@ -93,16 +94,19 @@ class RecordPaymentForm(OperationForm):
     )
     number = forms.CharField(label=_("Number"), max_length=255, required=False)
     message = forms.CharField(label=_("Message"), max_length=255, required=False)
+    # What was due when the page was made: so that the page that is posted twice asks for the same thing twice.
+    due = forms.DecimalField(max_digits=19, decimal_places=4, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, invoice: Invoice, **options: Any) -> None:
-        shown = {"amount": invoice.due}
+        shown = {"amount": invoice.due, "due": invoice.due}
         super().__init__(data, **(options | {"initial": shown | (options.get("initial") or {})}))
         self.invoice = invoice
 
     def ask(self, *, actor: Any, token: str) -> Result:
         given = self.cleaned_data
         client = Client._base_manager.using(self.using).get(pk=self.invoice.client_id or 0)
-        part = min(given["amount"], self.invoice.due)
+        due = self.invoice.due if given["due"] is None else given["due"]
+        part = min(given["amount"], due)
         return transactions.record(
             client,
             amount=given["amount"],
@@ -111,6 +115,36 @@ class RecordPaymentForm(OperationForm):
             number=given["number"],
             message=given["message"],
             apply_to={self.invoice: part if part > 0 else given["amount"]},
+            actor=actor,
+            token=token,
+            using=self.using,
+        )
+
+
+class RecurringInvoiceForm(OperationForm):
+    """An invoice that is made again and again."""
+
+    renamed = {"date_renews": "first_at", "duration": "times"}
+    rows = {"lines": formset_factory(LineForm, extra=3, max_num=200, absolute_max=200)}
+
+    currency = forms.CharField(label=_("Currency"), max_length=3)
+    first_at = forms.DateTimeField(label=_("First on"), initial=timezone.now)
+    term = forms.IntegerField(label=_("Every"), initial=1, min_value=1)
+    period = forms.ChoiceField(label=_("Period"), choices=[(word, label_for(word)) for word in recurring.PERIODS])
+    times = forms.IntegerField(label=_("Times"), required=False, min_value=1, help_text=_("Empty: without end."))
+    note_public = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea)
+
+    def __init__(self, data: Any = None, *, client: Client, **options: Any) -> None:
+        shown = {"currency": client.default_currency, "period": "month"}
+        super().__init__(data, **(options | {"initial": shown | (options.get("initial") or {})}))
+        self.client = client
+
+    def ask(self, *, actor: Any, token: str) -> Result:
+        names = ("currency", "first_at", "term", "period", "times", "note_public")
+        return recurring.create(
+            self.client,
+            lines=[row.line() for row in self.row_forms("lines") if isinstance(row, LineForm)],
+            **{name: self.cleaned_data[name] for name in names},
             actor=actor,
             token=token,
             using=self.using,

@@ -11,8 +11,9 @@ class Operation(models.Model):
     """A change asked of Blesta, written down before the request leaves.
 
     `token` is used once: a double click, a re-posted form or a redelivered task finds the first. Argument names and
-    the probe's own keys (ids, a user name, amounts, the marker) are kept; no other value, never a secret. The one
-    exception is a queued operation, which keeps its arguments until it is sent and then forgets them.
+    the probe's own keys (ids, a user name, amounts, the marker) are kept; no other value, never a secret. The two
+    exceptions are a queued operation, and one whose second call needs what the first was asked for (a ticket's text):
+    they keep their arguments until they are sent and then forget them.
 
     An operation of several calls counts the finished ones in `step`; `in_doubt` says that the one after them may have
     been sent. `live_key` is there while the outcome is open, and keeps another of the same from being sent.

@@ -18,7 +18,20 @@ refuse there with a RuntimeError; under ``ATOMIC_REQUESTS`` decorate the view wi
 from __future__ import annotations
 
 from django_blesta.correlation import correlated
-from django_blesta.operations import clients, contacts, invoices, services, transactions, users, webhooks
+from django_blesta.operations import (
+    clients,
+    contacts,
+    invoices,
+    payments,
+    quotations,
+    recurring,
+    service_changes,
+    services,
+    tickets,
+    transactions,
+    users,
+    webhooks,
+)
 from django_blesta.operations._journal import (
     Change,
     PartlyDone,
@@ -61,12 +74,17 @@ __all__ = [
     "new_token",
     "outside_transactions",
     "overdue",
+    "payments",
     "perform",
+    "quotations",
     "reconcile",
+    "recurring",
     "refuse",
+    "service_changes",
     "services",
     "settle",
     "state_of",
+    "tickets",
     "transactions",
     "users",
     "webhooks",

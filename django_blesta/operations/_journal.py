@@ -254,7 +254,7 @@ def claim(
         request_digest=digest.value(),
         live_key=change.live_key,
         argument_names=names,
-        queued_arguments=storable(change.asked) if queued else None,
+        queued_arguments=storable(change.asked) if queued or change.kind.keeps_arguments else None,
         probe_keys={**change.keys, **marker},
         in_doubt=not queued,
         attempts=1,
@@ -286,6 +286,8 @@ def _claim_again(first: Operation, change: Change, using: str, now: datetime) ->
     """A first attempt of which nothing reached Blesta may be sent after all; whoever changes the row sends."""
     if first.state != State.FAILED or first.outcome == Rejected.__name__ or first.reason == NOT_DONE:
         return first, False
+    if change.kind.once:
+        return first, False
     row = Operation.objects.using(using).filter(pk=first.pk, state=State.FAILED, attempts=first.attempts)
     try:
         with _committed(using):
@@ -298,6 +300,7 @@ def _claim_again(first: Operation, change: Change, using: str, now: datetime) ->
                 outcome="",
                 reason="",
                 live_key=change.live_key,
+                queued_arguments=storable(change.asked) if change.kind.keeps_arguments else None,
                 probe_keys={**change.keys, **first.probe_keys},
             )
     except IntegrityError:
@@ -312,7 +315,7 @@ def recall(operation: Operation, using: str) -> Result:
     state = state_of(operation, using=using)
     if state in (State.SUCCEEDED, State.QUEUED):
         return Result(operation, repeated=True)
-    if state is State.FAILED and operation.reason == NOT_DONE:
+    if state is State.FAILED and (operation.reason == NOT_DONE or operation.outcome != Rejected.__name__):
         raise Unavailable("This request was sent before and took no effect.", Facts(operation.kind, reason=NOT_DONE))
     errors = tuple(FieldError(name, code, "") for name, code in operation.errors)
     if state is State.FAILED:
@@ -347,6 +350,8 @@ def record(operation: Operation, using: str, **values: Any) -> None:
         # Nothing is looked for any more: of the keys only the mark that stands in Blesta stays.
         kept = {name: value for name, value in operation.probe_keys.items() if name == "marker"}
         values |= {"live_key": None, "next_look_at": None, "queued_arguments": None, "probe_keys": kept}
+    elif state is State.NEEDS_HUMAN:
+        values["queued_arguments"] = None  # nothing sends it any more
     # Whoever looked in the meantime knows better, but for an answer that says that it was done.
     keep(operation, using, unless_looked=state != State.SUCCEEDED, **values)
     level = logging.WARNING if operation.state in (State.UNKNOWN, State.NEEDS_HUMAN) else logging.INFO

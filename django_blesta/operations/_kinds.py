@@ -89,7 +89,8 @@ class Step:
     """One call of an operation.
 
     `build` completes the arguments when its turn has come; it may read from Blesta, refuse (`refuse`) or find that
-    there is nothing to do (`AlreadySo`). A later step is built from the case alone. `ids` takes the ids out of the
+    there is nothing to do (`AlreadySo`). A later step is built from the case alone, unless the kind keeps its
+    arguments. `ids` takes the ids out of the
     answer, and raises OutcomeUnknown where an answer lacks what a success would have. `safe_again`: Blesta itself
     refuses to do it twice, so it may be sent again where it was not found.
     """
@@ -108,7 +109,9 @@ class Kind:
     `model` is the mirror that the target is a row of; `touched` names the rows to fetch anew. `may_wait`: may be kept
     while Blesta is under maintenance. `exclusive`: while one of these has an open outcome, none is sent for the same
     target. `dry_run` names the call by which Blesta says whether it would take it. `marked`: a marker of the journal's
-    own travels with it, by which it is found.
+    own travels with it, by which it is found. `keeps_arguments`: a later call needs what was asked for, which the
+    journal therefore keeps until the last one is answered. `once`: not even what never left is sent again under the
+    same token, so that no machine that repeats a task repeats this.
     """
 
     name: str
@@ -121,6 +124,8 @@ class Kind:
     may_wait: bool = False
     exclusive: bool = False
     marked: bool = False
+    keeps_arguments: bool = False
+    once: bool = False
     looks: tuple[float, ...] = LOOKS
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from django_blesta import correlation
@@ -31,8 +32,11 @@ from django_blesta.operations._journal import (
     save,
     storable,
 )
-from django_blesta.operations._kinds import AlreadySo, Case, Kind
+from django_blesta.operations._kinds import AlreadySo, Case, Kind, refuse
 from django_blesta.operations._mirror import refreshed
+from django_blesta.operations.errors import plain_field
+
+NUL_IN_TEXT: Final = _("This must not contain characters that are no text.")
 
 
 @sensitive_variables("change")
@@ -69,7 +73,8 @@ def _send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str
         step = kind.steps[operation.step]
         sent, ids, began = False, {}, time.monotonic()
         try:
-            arguments = step.build(asked if operation.step == 0 else {}, case)
+            arguments = step.build(asked if operation.step == 0 else operation.queued_arguments or {}, case)
+            _refuse_nul(step.signature.call, arguments)
             connection = connection_for(using, operation.company_id)
             _write_down(operation, using, case)
             sent = True
@@ -116,6 +121,13 @@ def _send(operation: Operation, kind: Kind, asked: Mapping[str, Any], using: str
         milliseconds=operation.milliseconds + took,
     )
     return Result(operation, fresh=refreshed(*kind.rows(case), using=using))
+
+
+def _refuse_nul(call: str, arguments: Mapping[str, Any]) -> None:
+    """No database of Blesta's or ours holds NUL in a text; what would become of it there is not known."""
+    wrong = [name for name, value in encode(arguments) if "\x00" in value]
+    if wrong:
+        refuse(call, *((plain_field(name), "format", str(NUL_IN_TEXT)) for name in wrong))
 
 
 def _since(began: float, sent: bool) -> int:

@@ -126,6 +126,8 @@ def _happened(operation: Operation, kind: Kind, using: str, finding: Finding) ->
         _go_on(operation, kind, using)
         return
     client_id = operation.client_id or done.get("client_id")
+    case = Case.of(operation, using)  # the journal forgets what it was found by as soon as that is the end of it
+    case.keys |= done
     record(
         operation,
         using,
@@ -136,7 +138,7 @@ def _happened(operation: Operation, kind: Kind, using: str, finding: Finding) ->
         reason="",
         client_id=client_id,
     )
-    refreshed(*kind.rows(Case.of(operation, using)), using=using)
+    refreshed(*kind.rows(case), using=using)
 
 
 def _go_on(operation: Operation, kind: Kind, using: str) -> None:
@@ -166,10 +168,9 @@ def send_queued(using: str = DEFAULT_DB_ALIAS) -> int:
         if kind is None or target in held:
             continue
         asked = dict(operation.queued_arguments or {})
-        forgotten = {"queued_arguments": None, "sent_at": timezone.now(), "in_doubt": True}
-        if not swap(
-            operation, using, (State.QUEUED,), state=State.SENDING, attempts=operation.attempts + 1, **forgotten
-        ):
+        changes: dict[str, object] = {"sent_at": timezone.now(), "in_doubt": True, "attempts": operation.attempts + 1}
+        changes |= {} if kind.keeps_arguments else {"queued_arguments": None}
+        if not swap(operation, using, (State.QUEUED,), state=State.SENDING, **changes):
             held.add(target)
             continue
         _send(operation, kind, asked, using)

@@ -43,6 +43,7 @@ _NOT_FOR_PEOPLE: Final = re.compile(
     re.IGNORECASE,
 )
 _SEGMENT: Final = re.compile(r"\[([^\[\]]*)\]")
+_INDEXED: Final = re.compile(r"(\w+)\[(\d+)\](?:\[(\w+)\])?")
 
 SAVED: Final = _("Your changes were saved.")
 SAVED_BUT: Final = _("Your changes were saved. The billing system still shows another value for: %(fields)s.")
@@ -183,6 +184,12 @@ def plain_field(name: str) -> str:
     if name.startswith("vars[") and (segments := _SEGMENT.findall(name)):
         name = segments[0] + "".join(f"[{segment}]" for segment in segments[1:])
     return re.sub(r"[^\w\[\].-]", "", name)[:100]
+
+
+def indexed_field(name: str) -> tuple[str, int, str] | None:
+    """`lines[2][amount]` as ("lines", 2, "amount"); the last is empty for `lines[2]`."""
+    found = _INDEXED.fullmatch(name)
+    return (found[1], int(found[2]), found[3] or "") if found else None
 
 
 def _ours(name: str, fields: Collection[str], renamed: Mapping[str, str]) -> str:

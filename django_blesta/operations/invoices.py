@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, Unpack
 
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.connection import Shape, decimal_from, declare, identifier_from
+from django_blesta.connection import Shape, Unreadable, decimal_from, declare, identifier_from
 from django_blesta.models import Client, Invoice, InvoiceLine, Service
 from django_blesta.operations._journal import Change, Result, Who
 from django_blesta.operations._kinds import AlreadySo, Asked, Case, Finding, Kind, Step, define, refuse
+from django_blesta.operations._lines import Line as Line
+from django_blesta.operations._lines import check_lines, line_text, lines_of
 from django_blesta.operations._perform import perform
 from django_blesta.operations._probes import id_of, newer_rows, newest_of_client, one_of, seal, seal_fits
 
@@ -24,46 +24,6 @@ NOT_PAYABLE: Final = _("This invoice has payments on it. Take them off first.")
 _EDIT: Final = declare("Invoices", "edit", writes=True, shape=Shape.ANY)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line; `amount` is the unit cost and may be negative. Errors name it `lines[2][amount]`."""
-
-    description: str
-    amount: Decimal
-    qty: Decimal = Decimal(1)
-    taxed: bool = False
-    service: Service | None = None
-
-    def values(self) -> dict[str, Any]:
-        for number in (self.amount, self.qty):
-            if not isinstance(number, Decimal):
-                raise TypeError(f"A line's numbers are Decimals, not {type(number).__name__}.")
-        numbers = {
-            name: format(number, "f") if number.is_finite() else str(number)
-            for name, number in (("amount", self.amount), ("qty", self.qty))
-        }
-        found = {"description": self.description, **numbers, "tax": "true" if self.taxed else "false"}
-        return found | ({"service_id": self.service.pk} if self.service else {})
-
-
-def _check_lines(call: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    """That amounts are numbers which Blesta and every database hold exactly; the rest are Blesta's rules."""
-    wrong = []
-    for number, line in enumerate(lines):
-        for name in ("amount", "qty"):
-            text = str(line.get(name, "0"))
-            if not text:
-                continue
-            try:
-                fits = abs(decimal_from(text)) < Decimal(10**11)
-            except ValueError:
-                fits = False
-            if not fits:
-                wrong.append((f"lines[{number}][{name}]", "format", str(_("This must be a number."))))
-    if wrong:
-        refuse(call, *wrong)
-
-
 def _touched(case: Case) -> Any:
     return ((Invoice, case.keys.get("invoice_id") or case.keys.get("target_id")),)
 
@@ -72,15 +32,20 @@ def _touched(case: Case) -> Any:
 
 
 def _to_add(asked: Asked, case: Case) -> Asked:
-    values = dict(asked["vars"])
-    _check_lines("invoices.create", values["lines"])
+    return mark_and_keep(asked["vars"], case)
+
+
+def mark_and_keep(wanted: Mapping[str, Any], case: Case) -> Asked:
+    """The arguments of `Invoices.add`, with the mark at the end of the private note; for `is_marked` to find."""
+    values = dict(wanted)
+    check_lines("invoices.create", values["lines"])
     case.keep(after_id=newest_of_client(case, "Invoices"))
     own = values.get("note_private")
     values["note_private"] = f"{own}\n\n{case['marker']}" if own else case["marker"]
     return {"vars": values}
 
 
-def _is_added(case: Case) -> Finding:
+def is_marked(case: Case) -> Finding:
     newer = newer_rows(case, "Invoices")
     if len(newer) > MOST_LOOKED_AT:
         return Finding(None, f"The client has {len(newer)} new invoices, too many to open.")
@@ -103,7 +68,7 @@ _CREATE = define(
                 signature=declare("Invoices", "add", writes=True, shape=Shape.ID),
                 build=_to_add,
                 ids=lambda answer: {"invoice_id": answer},
-                probe=_is_added,
+                probe=is_marked,
             ),
         ),
         touched=_touched,
@@ -206,11 +171,6 @@ def _whole(case: Case) -> Mapping[str, Any]:
     return row
 
 
-def _lines_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    listed = row.get("line_items") or []
-    return list(listed.values() if isinstance(listed, dict) else listed)
-
-
 def _pending_delivery(row: Mapping[str, Any]) -> dict[str, Any]:
     """Blesta drops unsent deliveries with every edit, so they are given again."""
     listed = row.get("delivery") or []
@@ -223,9 +183,9 @@ def _to_edit(asked: Asked, case: Case) -> Asked:
     """Blesta wants status and currency every time."""
     row = _whole(case)
     values = dict(asked["vars"])
-    _check_lines("invoices.edit", values.get("lines", ()))
+    check_lines("invoices.edit", values.get("lines", ()))
     if "lines" in values:
-        case.keep(lines_before=len(_lines_of(row)))
+        case.keep(lines_before=len(lines_of(row)))
     kept = {"status": row.get("status"), "currency": row.get("currency"), **_pending_delivery(row)}
     return {"invoice_id": case["target_id"], "vars": kept | values}
 
@@ -233,22 +193,11 @@ def _to_edit(asked: Asked, case: Case) -> Asked:
 def _shown(row: Mapping[str, Any]) -> dict[str, str]:
     """What of an invoice an edit can change, in a form that a seal can be compared with."""
     found = {name: str(row.get(name) or "") for name in ("note_public", "note_private")}
-    lines = _lines_of(row)
-    texts = [_line_text(line.get("description"), line.get("amount"), line.get("qty")) for line in lines]
+    lines = lines_of(row)
+    texts = [line_text(line.get("description"), line.get("amount"), line.get("qty")) for line in lines]
     found |= {f"line {identifier_from(line.get('id'))}": text for line, text in zip(lines, texts, strict=True)}
     found["texts"] = "\n".join(sorted(texts))
     return found
-
-
-def _line_text(description: Any, amount: Any, qty: Any) -> str:
-    return f"{description}|{_number(amount)}|{_number(qty)}"
-
-
-def _number(text: Any) -> str:
-    try:
-        return str(decimal_from(text))
-    except ValueError:
-        return str(text)
 
 
 def _is_edited(case: Case) -> Finding:
@@ -292,7 +241,7 @@ def edit(
     if not values:
         raise ValueError("invoices.edit was asked to change nothing.")
     sealed = {
-        f"line {line.pk}": _line_text(new.description, new.values()["amount"], new.values()["qty"])
+        f"line {line.pk}": line_text(new.description, new.values()["amount"], new.values()["qty"])
         for line, new in (change or {}).items()
     }
     sealed |= {} if note_public is None else {"note_public": note_public}
@@ -301,9 +250,9 @@ def edit(
         held = {line.pk: line for line in InvoiceLine._base_manager.using(invoice._state.db).filter(invoice=invoice)}
         for line in (*remove, *(change or {})):
             held.pop(line.pk, None)
-        kept = [_line_text(line.description, line.amount, line.qty) for line in held.values()]
+        kept = [line_text(line.description, line.amount, line.qty) for line in held.values()]
         new_ones = [*add, *(change or {}).values()]
-        kept += [_line_text(new.description, new.values()["amount"], new.values()["qty"]) for new in new_ones]
+        kept += [line_text(new.description, new.values()["amount"], new.values()["qty"]) for new in new_ones]
         sealed["texts"] = "\n".join(sorted(kept))
     keys = {**seal(sealed), "removed": [line.pk for line in remove]}
     return perform(Change(_EDIT_LINES, {"invoice_id": invoice.pk, "vars": values}, invoice, keys=keys), who)
@@ -404,3 +353,116 @@ _DELETE_DRAFT = define(
 
 def delete_draft(invoice: Invoice, **who: Unpack[Who]) -> Result:
     return perform(Change(_DELETE_DRAFT, {"invoice_id": invoice.pk}, invoice), who)
+
+
+# Several as one, one as several
+
+
+def _to_merge(asked: Asked, case: Case) -> Asked:
+    case.keep(after_id=newest_of_client(case, "Invoices"))
+    return asked
+
+
+def _is_merged(case: Case) -> Finding:
+    """Blesta voids what went into another: all of them, or it was not done."""
+    words = {pk: (case.ask("Invoices", "get", invoice_id=pk) or {}).get("status") for pk in case["sources"]}
+    void = [pk for pk, status in words.items() if status == "void"]
+    told = ", ".join(f"invoice {pk} is {status!s:.20}" for pk, status in words.items())
+    if len(void) < len(words):
+        return Finding(False if not void else None, f"{told}.")
+    if case.keys.get("into"):
+        return Finding(True, f"{told}.", {"invoice_id": case["into"]})
+    newer = [id_of(row) for row in newer_rows(case, "Invoices")]
+    return Finding(True, f"{told}.", {"invoice_id": newer[0]} if len(newer) == 1 else {})
+
+
+def _touched_by_merge(case: Case) -> Any:
+    pks = dict.fromkeys([*case["sources"], case.keys.get("into"), case.keys.get("invoice_id")])
+    return [(Invoice, pk) for pk in pks if pk]
+
+
+_MERGE = define(
+    Kind(
+        name="invoices.merge",
+        model=Invoice,
+        does="Put the lines of several open invoices of one client on one of them, or on a new one.",
+        finds="All of the others are void.",
+        steps=(
+            Step(
+                signature=declare("Invoices", "merge", writes=True, shape=Shape.ID),
+                build=_to_merge,
+                ids=lambda answer: {"invoice_id": answer},
+                probe=_is_merged,
+            ),
+        ),
+        touched=_touched_by_merge,
+        exclusive=True,
+    )
+)
+
+
+def merge(invoices: Sequence[Invoice], *, into: Invoice | None = None, **who: Unpack[Who]) -> Result:
+    """Merge invoices; `ids["invoice_id"]` is the one that has all lines, `into` or a new one.
+
+    Blesta wants one client, one currency, nothing closed and no payment on any (`invoice_ids.…`).
+    """
+    if not invoices:
+        raise ValueError("invoices.merge needs at least one invoice.")
+    pks = sorted({invoice.pk for invoice in invoices})
+    asked = {"invoice_ids": pks, "invoice_id": into.pk if into else None}
+    keys = {"sources": [pk for pk in pks if into is None or pk != into.pk], "into": into.pk if into else None}
+    change = Change(_MERGE, asked, into or invoices[0], keys=keys, live=str(invoices[0].client_id))
+    return perform(change, who)
+
+
+def _held(case: Case) -> tuple[bool, set[int]]:
+    row = _whole(case)
+    return row.get("status") == "void", {identifier_from(line.get("id")) or 0 for line in lines_of(row)}
+
+
+def _is_split(case: Case) -> Finding:
+    void, held = _held(case)
+    left = sorted(held & set(case["lines"]))
+    happened = True if void or not left else None if len(left) < len(case["lines"]) else False
+    newer = [id_of(row) for row in newer_rows(case, "Invoices")] if happened else []
+    ids = {"invoice_id": newer[0]} if len(newer) == 1 else {}
+    return Finding(happened, f"Invoice {case['target_id']} still has the lines {left or 'none of them'}.", ids)
+
+
+def _split_off(answer: Any) -> dict[str, int]:
+    """Documented to answer with anything; a number is the new invoice."""
+    try:
+        found = identifier_from(answer)
+    except Unreadable:
+        found = None
+    return {"invoice_id": found} if found else {}
+
+
+_SPLIT = define(
+    Kind(
+        name="invoices.split",
+        model=Invoice,
+        does="Take lines off an invoice and put them on one of their own.",
+        finds="The invoice does not have these lines any more.",
+        steps=(
+            Step(
+                signature=declare("Invoices", "split", writes=True, shape=Shape.ANY),
+                build=_to_merge,
+                ids=_split_off,
+                probe=_is_split,
+            ),
+        ),
+        touched=lambda case: [
+            (Invoice, pk) for pk in dict.fromkeys([case["target_id"], case.keys.get("invoice_id")]) if pk
+        ],
+        exclusive=True,
+    )
+)
+
+
+def split(invoice: Invoice, *, lines: Sequence[InvoiceLine], **who: Unpack[Who]) -> Result:
+    """Split lines off; `ids["invoice_id"]` is the new invoice, where Blesta names it."""
+    if not lines:
+        raise ValueError("invoices.split needs at least one line.")
+    pks = sorted(line.pk for line in lines)
+    return perform(Change(_SPLIT, {"invoice_id": invoice.pk, "line_items": pks}, invoice, {"lines": pks}), who)

@@ -67,7 +67,7 @@ def check_amount(call: str, text: str, *, currency: str, field: str, case: Case)
     return amount
 
 
-def _listed(amounts: Amounts) -> list[dict[str, Any]]:
+def listed_amounts(amounts: Amounts) -> list[dict[str, Any]]:
     return [{"invoice_id": invoice.pk, "amount": plain(amount)} for invoice, amount in amounts.items()]
 
 
@@ -200,7 +200,7 @@ def _all_there(case: Case, found: Mapping[int, Decimal]) -> bool:
     return all(found.get(one["invoice_id"], ZERO) >= Decimal(one["amount"]) for one in case["amounts"])
 
 
-_APPLY_IT: Final = Step(
+apply_step: Final = Step(
     signature=_APPLY,
     build=_application,
     probe=_is_applied,
@@ -228,7 +228,7 @@ _RECORD_AND_APPLY = define(
         model=Client,
         does="Record a payment that was received elsewhere and put it on invoices: two calls, one operation.",
         finds=_FINDS_PAYMENT,
-        steps=(*_RECORD.steps, _APPLY_IT),
+        steps=(*_RECORD.steps, apply_step),
         touched=_touched,
         exclusive=True,
         marked=True,
@@ -260,7 +260,7 @@ def record(
     values |= {"transaction_type_id": transaction_type.pk} if transaction_type else {}
     values |= {"transaction_id": number} if number else {}
     values |= {"message": message} if message else {}
-    listed = _listed(apply_to or {})
+    listed = listed_amounts(apply_to or {})
     whole = bool(apply_to) and all(one.is_finite() for one in (amount, *(apply_to or {}).values()))
     whole = whole and sum((apply_to or {}).values(), ZERO) == amount
     keys = {"amount": plain(amount), "currency": currency, "amounts": listed, "whole": whole}
@@ -280,7 +280,7 @@ _APPLY_PAYMENT = define(
         model=Transaction,
         does="Put what is left of a payment on invoices.",
         finds="Each invoice has as much more of the payment as was asked for.",
-        steps=(_APPLY_IT,),
+        steps=(apply_step,),
         touched=_touched,
         exclusive=True,
         looks=PATIENT,
@@ -292,7 +292,7 @@ def apply(transaction: Transaction, *, amounts: Amounts, **who: Unpack[Who]) -> 
     """Put parts of a payment's credit on invoices."""
     if not amounts:
         raise ValueError("transactions.apply needs at least one invoice.")
-    listed = _listed(amounts)
+    listed = listed_amounts(amounts)
     asked = {"transaction_id": transaction.pk, "vars": {"amounts": listed}}
     keys = {"transaction_id": transaction.pk, "amounts": listed}
     return perform(Change(_APPLY_PAYMENT, asked, transaction, keys=keys), who)
@@ -347,7 +347,7 @@ def apply_credit(client: Client, *, currency: str, amounts: Amounts, **who: Unpa
     """Put the client's credit in that currency on invoices."""
     if not amounts:
         raise ValueError("transactions.apply_credit needs at least one invoice.")
-    listed = _listed(amounts)
+    listed = listed_amounts(amounts)
     asked = {"client_id": client.pk, "currency": currency, "amounts": listed}
     return perform(Change(_APPLY_CREDIT, asked, client, keys={"currency": currency, "amounts": listed}), who)
 

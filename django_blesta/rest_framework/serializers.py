@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
 
 from django_blesta.models import Contact, Operation
-from django_blesta.operations import contacts, state_of
+from django_blesta.operations import contacts, new_token, state_of
 from django_blesta.operations.errors import sentence_of
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
+
+def token_field() -> serializers.Field[Any, Any, Any, Any]:
+    """What makes a repeated request harmless: chosen by the sender, the same for the same change."""
+    return serializers.RegexField(r"\A[A-Za-z0-9._~:-]{1,64}\Z", required=False)
+
+
+def token_of(request: Request, in_body: str) -> str:
+    """The token of the ``Idempotency-Key`` header or of the body, which must not differ; a new one where neither is."""
+    # The header's draft standard has it in quotes; most senders leave them out.
+    in_header = request.headers.get(IDEMPOTENCY_KEY, "").strip().removeprefix('"').removesuffix('"')
+    if in_header:
+        try:
+            checked = token_field().run_validation(in_header)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"token": error.detail}) from error
+        if in_body not in ("", checked):
+            both = ErrorDetail(str(_("The header and the body name different tokens.")), "token")
+            raise serializers.ValidationError({"token": [both]})
+        return str(checked)
+    return in_body or new_token()
 
 
 class ContactSerializer(serializers.ModelSerializer[Contact]):
@@ -37,7 +61,7 @@ class ContactChanges(serializers.Serializer[Any]):
     state = serializers.CharField(allow_blank=True, max_length=255, required=False)
     zip = serializers.CharField(allow_blank=True, max_length=255, required=False)
     country = serializers.CharField(allow_blank=True, max_length=255, required=False)
-    token = serializers.RegexField(r"\A[A-Za-z0-9._~:-]{1,64}\Z", required=False)
+    token = token_field()
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
@@ -52,7 +76,7 @@ class ContactChanges(serializers.Serializer[Any]):
         return attrs
 
 
-class OperationSerializer(serializers.Serializer[Operation]):
+class OutcomeSerializer(serializers.Serializer[Operation]):
     """What came of a change; `complaints` names Blesta's fields and rules."""
 
     token = serializers.CharField(read_only=True)

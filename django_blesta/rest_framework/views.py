@@ -9,9 +9,8 @@ from django.db import DEFAULT_DB_ALIAS
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext_lazy as _
 from rest_framework import status
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -21,7 +20,7 @@ from rest_framework.views import APIView
 from django_blesta.exceptions import Rejected
 from django_blesta.forms import CancelServiceForm, OperationForm, UncancelServiceForm
 from django_blesta.models import Contact, Service
-from django_blesta.operations import contacts, find, is_token, new_token, outside_transactions
+from django_blesta.operations import contacts, find, is_token, outside_transactions
 from django_blesta.rest_framework.exceptions import (
     RejectedByBlesta,
     blesta_exception_handler,
@@ -29,9 +28,13 @@ from django_blesta.rest_framework.exceptions import (
     operation_url,
     rejection,
 )
-from django_blesta.rest_framework.serializers import ContactChanges, ContactSerializer, OperationSerializer, flattened
-
-IDEMPOTENCY_KEY = "Idempotency-Key"
+from django_blesta.rest_framework.serializers import (
+    ContactChanges,
+    ContactSerializer,
+    OutcomeSerializer,
+    flattened,
+    token_of,
+)
 
 
 @method_decorator(outside_transactions, name="dispatch")
@@ -76,7 +79,7 @@ class ContactView(BlestaView):
         given = ContactChanges(data=request.data)
         given.is_valid(raise_exception=True)
         changes = dict(given.validated_data)
-        self.operation_token = _token(request, changes.pop("token", ""))
+        self.operation_token = token_of(request, changes.pop("token", ""))
         try:
             contacts.edit(contact, changes=changes, actor=request.user, token=self.operation_token, using=self.using)
         except Rejected as error:
@@ -94,7 +97,7 @@ class OperationView(BlestaView):
         operation = find(token, using=self.using)
         if operation is None or operation.actor_id != request.user.pk:
             raise Http404
-        return Response(OperationSerializer(operation, context={"using": self.using}).data)
+        return Response(OutcomeSerializer(operation, context={"using": self.using}).data)
 
 
 class OperationFormAPIView(BlestaView):
@@ -113,7 +116,7 @@ class OperationFormAPIView(BlestaView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         data = dict(request.data.items()) if hasattr(request.data, "items") else {}
         in_body = data.pop("token", "")
-        self.operation_token = _token(request, in_body if isinstance(in_body, str) and is_token(in_body) else "")
+        self.operation_token = token_of(request, in_body if isinstance(in_body, str) and is_token(in_body) else "")
         given = flattened(data) | {"token": self.operation_token}
         form = self.form_class(given, using=self.using, **self.get_form_kwargs())
         if form.submit(actor=request.user):
@@ -124,7 +127,7 @@ class OperationFormAPIView(BlestaView):
 
     def _done(self, form: OperationForm) -> Response:
         assert form.operation is not None  # noqa: S101  (a form that was submitted well has one)
-        shown = OperationSerializer(form.operation, context={"using": self.using}).data
+        shown = OutcomeSerializer(form.operation, context={"using": self.using}).data
         if form.outcome != "queued":
             return Response(shown)
         url = operation_url(form.operation.token, self.get_renderer_context())
@@ -145,18 +148,3 @@ class CancelServiceView(ServiceView):
 
 class UncancelServiceView(ServiceView):
     form_class = UncancelServiceForm
-
-
-def _token(request: Request, in_body: str) -> str:
-    # The header's draft standard has it in quotes; most senders leave them out.
-    in_header = request.headers.get(IDEMPOTENCY_KEY, "").strip().removeprefix('"').removesuffix('"')
-    if in_header:
-        try:
-            checked = ContactChanges().fields["token"].run_validation(in_header)
-        except ValidationError as error:
-            raise ValidationError({"token": error.detail}) from error
-        if in_body not in ("", checked):
-            both = ErrorDetail(str(_("The header and the body name different tokens.")), "token")
-            raise ValidationError({"token": [both]})
-        return str(checked)
-    return in_body or new_token()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, transaction
@@ -22,7 +22,7 @@ from django_blesta.sync.fence import begin_refresh
 from django_blesta.sync.history import prune_history, prune_runs
 from django_blesta.sync.leases import AlreadyRunning, is_leased, leased, was_abandoned
 from django_blesta.sync.passes import Pass, Progress, Silence, work_on, write_off_the_forgotten
-from django_blesta.sync.plan import Scope, arriving_with, in_order, scopes
+from django_blesta.sync.plan import Scope, arriving_with, asks_per_parent, in_order, scopes
 from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
 from django_blesta.sync.store import store
 from django_blesta.sync.surroundings import look_around
@@ -74,7 +74,7 @@ def run(
             notice, page_size = verdict.notice, 0
             begun = len(runs)
             for model in models:
-                if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
+                if not scoped and asks_per_parent(model):
                     continue
                 watching = progress or Silence()
                 work = Pass(
@@ -160,6 +160,14 @@ def join(run_id: int, *, using: str = DEFAULT_DB_ALIAS) -> None:
             if scope.company_id == found.company_id:
                 work_on(found, scope)
     ledger.flush(using)
+
+
+def is_whole_due(every: timedelta, *, using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether some mirror that costs a request per parent has not been gone through for so long, well or badly."""
+    wanted = {model._meta.label_lower for model in in_order() if asks_per_parent(model)}
+    runs = SyncRun.objects.using(using).filter(resource__in=wanted, started_at__gt=timezone.now() - every)
+    ended = runs.exclude(state__in=(SyncRun.State.RUNNING, SyncRun.State.INTERRUPTED)).order_by()
+    return not wanted <= set(ended.values_list("resource", flat=True).distinct())
 
 
 def left_behind(using: str = DEFAULT_DB_ALIAS) -> bool:

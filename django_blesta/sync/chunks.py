@@ -24,7 +24,7 @@ from django_blesta.sync.fence import draw
 from django_blesta.sync.fetch import Listing, Row, Window, ascends, concerns_one_answer, gather
 from django_blesta.sync.leases import Claim, Vigil, turn_for
 from django_blesta.sync.plan import Scope
-from django_blesta.sync.rows import Mapped, map_rows, quarantine, release
+from django_blesta.sync.rows import Mapped, is_quarantined, map_rows, quarantine, release
 from django_blesta.sync.seen import Identity, packed
 from django_blesta.sync.store import Tally, mark_gone, store
 
@@ -55,6 +55,7 @@ class Worker:
         self.vigil = vigil or Vigil(scope.using)
         self._requests, self._told = 0, 0
         self._notebook = Notebook()
+        self._has_quarantined: bool | None = None
         self._lock = threading.Lock()
         self._thread = threading.get_ident()
         self.listing = (
@@ -94,8 +95,9 @@ class Worker:
         return future.result()
 
     def send(self, claim: Claim) -> Sent:
-        """The fence is drawn before the first request leaves."""
-        sent = Sent(claim, draw(self.scope.using), timezone.now())
+        """The fence is drawn before the first request leaves; a judgement draws its own."""
+        judges = claim.chunk.kind == Kind.SETTLE
+        sent = Sent(claim, 0 if judges else draw(self.scope.using), timezone.now())
         work = claim.chunk.work
         if claim.chunk.kind == Kind.PAGES and "first" in work:
             self._leave(sent, range(work["first"], work["last"] - 1, -1))
@@ -135,10 +137,11 @@ class Worker:
         if chunk.kind == Kind.PAGES:
             self._pages(sent, bad)
         elif chunk.kind == Kind.PARENTS:
-            self._under_parents(sent, gather(sent.answers, bad, self.resource.parent or "list", self.vigil.beat), bad)
+            answers = gather(sent.answers, bad, self.resource.parent or "list", self.vigil.beat)
+            self._under_parents(sent, list(answers), bad)
         else:
             name = str(self.model._meta.verbose_name)
-            self._singles(sent, gather(sent.answers, bad, name, self.vigil.beat), bad)
+            self._singles(sent, list(gather(sent.answers, bad, name, self.vigil.beat)), bad)
         self.told()
 
     # --- pages ---------------------------------------------------------------------------------------------
@@ -150,11 +153,19 @@ class Worker:
         elif work.get("whole"):
             self.keep(sent, self.ask(lambda: listing.page(1, "")), bad)
         else:
-            answers = gather(sent.answers, bad, "page", self.vigil.beat)
+            answers: list[tuple[int, list[Row]]] = []
+            mapped = Mapped()
+            for number, page in gather(sent.answers, bad, "page", self.vigil.beat):
+                answers.append((number, page))
+                if self.scope.alone:
+                    # While others are still on their way. Rows of several companies are placed in one statement.
+                    mapped.add(map_rows(self.model, page, self.scope))
             unread = sorted({number for number, _ in sent.answers} - {number for number, _ in answers})
             rows = [row for _, page in answers for row in page]
+            if not self.scope.alone:
+                mapped = map_rows(self.model, rows, self.scope)
             reached("chunk-fetched")
-            self.keep(sent, rows, bad, unread=unread, disorder=self._disorder_in(answers))
+            self._keep(sent, rows, mapped, bad, unread=unread, disorder=self._disorder_in(answers))
 
     def _disorder_in(self, answers: list[tuple[int, list[Row]]]) -> list[str]:
         """Pages come from the last to the first, and each must lie wholly below those after it.
@@ -210,14 +221,23 @@ class Worker:
     def keep(
         self, sent: Sent, rows: list[Row], bad: list[str], seen: Iterable[Identity] = (), **noted: list[Any]
     ) -> None:
-        mapped = map_rows(self.model, rows, self.scope)
+        self._keep(sent, rows, map_rows(self.model, rows, self.scope), bad, seen, **noted)
+
+    def _keep(
+        self,
+        sent: Sent,
+        rows: list[Row],
+        mapped: Mapped,
+        bad: list[str],
+        seen: Iterable[Identity] = (),
+        **noted: list[Any],
+    ) -> None:
         blob = packed([*seen, *self._listing().identities(rows)])
-        work = sent.claim.chunk.work | {name: found for name, found in noted.items() if found}
+        news = {name: found for name, found in noted.items() if found}
         with transaction.atomic(self.scope.using):
-            sent.claim.hold()
-            tally = self._store(mapped, sent)
-            sent.claim.finish(seen=blob, bad=bad, work=work)
-            self._add(mapped, tally, fetched=len(rows))
+            # First, since it locks the chunk and sees that it is still ours.
+            sent.claim.finish(seen=blob, bad=bad, **({"work": sent.claim.chunk.work | news} if news else {}))
+            self._add(mapped, self._store(mapped, sent), fetched=len(rows))
         reached("chunk-done")
 
     def keep_new(self, rows: list[Row], fence: int, before: datetime) -> None:
@@ -337,7 +357,13 @@ class Worker:
         ]
         mapped.unfit += refused
         quarantine(self.model, mapped.unfit, at=before, using=using)
-        release(self.model, {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}, using=using)
+        if self._has_quarantined is None:
+            self._has_quarantined = is_quarantined(self.model, using=using)
+        if self._has_quarantined:
+            fitting = {row.key for row in mapped.incoming} - {row.key for row, _ in tally.refused}
+            release(self.model, fitting, using=using)
+        # What another worker puts there meanwhile is released by the next run.
+        self._has_quarantined |= bool(mapped.unfit)
         return tally
 
     def _add(self, mapped: Mapped, tally: Tally, *, fetched: int) -> None:

@@ -304,21 +304,21 @@ class Window:
 
 def gather(
     sent: list[tuple[Any, Future[T]]], bad: list[str], name: str, beat: Callable[[], float] = lambda: 60.0
-) -> list[tuple[Any, T]]:
-    """The answers that came; one that concerns itself alone is named in `bad`, any other trouble is raised.
+) -> Iterator[tuple[Any, T]]:
+    """The answers as they come, in order; one that concerns itself alone is named in `bad`, any other is raised.
 
     `beat` is called while waiting, and says after how many seconds it wants to be called again.
     """
-    answers = []
     for item, future in sent:
         while not wait((future,), timeout=beat()).done:
             continue
         try:
-            answers.append((item, future.result()))
+            answer = future.result()
         except BlestaError as error:
             if not concerns_one_answer(error):
                 for _, other in sent:
                     other.cancel()
                 raise
             bad.append(f"{name} {item} ({error})")
-    return answers
+        else:
+            yield item, answer

@@ -122,20 +122,23 @@ def looked_at(rows: Iterable[Mirror]) -> None:
         if target is None or not conf.installation(using).hot_rows_per_minute:
             return
         with transaction.atomic(using):
-            _note_looks(model, [row.pk for row in shown], using)
+            asked_for = _note_looks(model, [row.pk for row in shown], using)
             before = timezone.now() - due_after(target)
             stale = _stale(model._base_manager.using(using), model, before, using)
-            pks = list(stale.filter(pk__in=[row.pk for row in shown]).values_list("pk", flat=True))
+            wanted = {row.pk for row in shown} - asked_for
+            pks = list(stale.filter(pk__in=wanted).values_list("pk", flat=True))
             if pks:
                 tell(model, pks, using=using, source=Hint.Source.VIEW, delay=0, with_related=False)
     except (DatabaseError, NotConfigured) as error:
         logger.warning("That rows were looked at could not be noted: %s", type(error).__name__)
 
 
-def _note_looks(model: type[Mirror], pks: list[int], using: str) -> None:
+def _note_looks(model: type[Mirror], pks: list[int], using: str) -> set[int]:
+    """Return those whose refresh is under way or waits already."""
     label, now = model._meta.label_lower, timezone.now()
     held = Hint.objects.using(using).filter(resource=label, remote_id__in=pks)
-    known = dict(held.values_list("remote_id", "looked_at"))
+    states = {pk: (at, state) for pk, at, state in held.values_list("remote_id", "looked_at", "state")}
+    known = {pk: at for pk, (at, _state) in states.items()}
     old = [pk for pk, at in known.items() if at is None or at < now - NOTED_AGAIN_AFTER]
     if old:
         held.filter(remote_id__in=old).update(looked_at=now)
@@ -143,6 +146,7 @@ def _note_looks(model: type[Mirror], pks: list[int], using: str) -> None:
         Hint(resource=label, remote_id=pk, source=Hint.Source.VIEW, looked_at=now) for pk in pks if pk not in known
     ]
     Hint.objects.using(using).bulk_create(fresh, ignore_conflicts=True)
+    return {pk for pk, (_at, state) in states.items() if state != Hint.State.DONE}
 
 
 def lags(using: str = DEFAULT_DB_ALIAS, *, without: Collection[type[Mirror]] = ()) -> list[Lag]:
@@ -153,10 +157,10 @@ def lags(using: str = DEFAULT_DB_ALIAS, *, without: Collection[type[Mirror]] = (
         if model in without:
             continue
         proven = _proven(model, using)
+        by_company = hot_rows(model, using).order_by().values_list("company_id")
         late = Count("pk", filter=Q(fetched_at__lt=now - target))
-        ages = hot_rows(model, using).order_by().values_list("company_id")
         known = []
-        for company, rows, oldest, behind in ages.annotate(rows=Count("pk"), oldest=Min("fetched_at"), late=late):
+        for company, rows, oldest, behind in by_company.annotate(rows=Count("pk"), oldest=Min("fetched_at"), late=late):
             since = max(filter(None, (oldest, proven.get(company), proven.get(None))))
             known.append((rows, since, behind if since < now - target else 0))
         oldest_of_all = min((since for _, since, _ in known), default=None)

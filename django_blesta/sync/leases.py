@@ -29,6 +29,7 @@ SYNC, SINGLE_ROWS = "sync", "single rows"
 BEATS_A_LEASE = 3
 #: A chunk that so many have taken and none has finished is given up by whoever comes next.
 MAX_TAKES = 5
+CHUNKS_A_LOOK = 8
 
 
 class LeaseLost(Exception):
@@ -51,9 +52,12 @@ def _until(using: str) -> Any:
 def acquire(holder: str, using: str, name: str = SYNC) -> None:
     """Take the lease, or raise `AlreadyRunning`."""
     leases = Lease.objects.using(using)
-    leases.get_or_create(name=name)
-    free = Q(until__isnull=True) | Q(until__lt=Now())
-    if leases.filter(free, name=name).update(holder=holder, until=_until(using), since=Now()):
+    free = leases.filter(Q(until__isnull=True) | Q(until__lt=Now()), name=name)
+
+    def is_ours() -> bool:
+        return bool(free.update(holder=holder, until=_until(using), since=Now()))
+
+    if is_ours() or (leases.get_or_create(name=name)[1] and is_ours()):
         return
     held = leases.get(name=name)
     if held.since is None or held.until is None:
@@ -119,17 +123,33 @@ class Claim:
         self._mine().update(state=SyncChunk.State.WAITING, lease_until=None)
 
 
-def claim(run: SyncRun, using: str, worker: str) -> Claim | None:
+@dataclass(slots=True)
+class Free:
+    """Chunks of a run that were free when somebody last looked, so that not every claim has to look again.
+
+    `is_all` says that there were no others. Whoever ends a run raises the tokens of what is left of it, so that
+    nothing known from before can be taken.
+    """
+
+    chunks: list[SyncChunk] = field(default_factory=list)
+    is_all: bool = False
+
+
+def claim(run: SyncRun, using: str, worker: str, free: Free) -> Claim | None:
     """The next chunk that waits or whose worker is lost; judgement comes only when everything else is done."""
     chunks = SyncChunk.objects.using(using).filter(run_id=run.pk)
     takeable = Q(state=SyncChunk.State.WAITING) | Q(state=SyncChunk.State.CLAIMED, lease_until__lt=Now())
     unfinished = SyncChunk.objects.using(using).filter(run_id=OuterRef("run_id"))
     unfinished = unfinished.exclude(state=SyncChunk.State.DONE).exclude(kind=SyncChunk.Kind.SETTLE)
     while True:
-        due = chunks.filter(takeable, run__state=SyncRun.State.RUNNING)
-        chunk = due.filter(~Q(kind=SyncChunk.Kind.SETTLE) | ~Exists(unfinished)).order_by("walk", "position").first()
-        if chunk is None:
+        if not free.chunks:
+            due = chunks.filter(takeable, run__state=SyncRun.State.RUNNING).defer("seen", "bad")
+            due = due.filter(~Q(kind=SyncChunk.Kind.SETTLE) | ~Exists(unfinished))
+            free.chunks = list(due.order_by("walk", "position")[:CHUNKS_A_LOOK])
+            free.is_all = len(free.chunks) < CHUNKS_A_LOOK
+        if not free.chunks:
             return None
+        chunk = free.chunks.pop(0)
         taken = chunks.filter(takeable, pk=chunk.pk, token=chunk.token).update(
             state=SyncChunk.State.CLAIMED, token=F("token") + 1, lease_until=_until(using), worker=worker
         )
@@ -151,6 +171,20 @@ def give_back_strays(run: SyncRun, using: str, worker: str, held: list[Claim]) -
     chunks.update(state=SyncChunk.State.WAITING, lease_until=None)
 
 
+@dataclass(frozen=True, slots=True)
+class FirstClaim(Claim):
+    """On a chunk that is planned and done in one transaction: it is written once, as done."""
+
+    def hold(self) -> None:
+        return None
+
+    def finish(self, *, seen: bytes | None = None, bad: list[str] | None = None, **more: Any) -> None:
+        news = {"state": SyncChunk.State.DONE, "seen": seen, "bad": bad or [], "finished_at": Now(), **more}
+        for name, value in news.items():
+            setattr(self.chunk, name, value)
+        self.chunk.save(using=self.using, force_insert=True)
+
+
 @dataclass
 class Vigil:
     """Renews what a worker holds while it waits for something; used by the worker's own thread.
@@ -161,14 +195,22 @@ class Vigil:
     using: str
     also: Callable[[], None] = lambda: None
     held: list[Claim] = field(default_factory=list)
-    _due: float = 0.0
+    _due: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        # What a worker begins with was claimed just now.
+        self._due = time.monotonic() + self._period
+
+    @property
+    def _period(self) -> float:
+        return conf.installation(self.using).lease_seconds / BEATS_A_LEASE
 
     def beat(self) -> float:
         """Renew where it is time to, and return the seconds until it is again."""
         ledger.breathe(self.using)
         now = time.monotonic()
         if now >= self._due:
-            self._due = now + conf.installation(self.using).lease_seconds / BEATS_A_LEASE
+            self._due = now + self._period
             for one in self.held:
                 one.renew()
             self.also()

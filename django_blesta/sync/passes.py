@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -28,6 +28,8 @@ from django_blesta.sync.leases import (
     MAX_TAKES,
     AlreadyRunning,
     Claim,
+    FirstClaim,
+    Free,
     LeaseLost,
     Vigil,
     claim,
@@ -103,6 +105,7 @@ class Pass:
     helpers: str = ""
     failure: BlestaError | None = field(default=None, init=False)
     _shown: int = field(default=0, init=False)
+    _is_new: bool = field(default=False, init=False)
 
     def run(self) -> SyncRun:
         """Begin or resume, plan, and work until it is ended, by us or by the other workers that took part."""
@@ -116,13 +119,15 @@ class Pass:
     def _see_through(self, run: SyncRun) -> SyncRun:
         title = str(self.model._meta.verbose_name_plural)
         try:
-            if not run.chunks.using(self.scope.using).exists():
-                self._plan(run)
-            self.page_size = max(self.page_size, run.page_size)
-            self.progress.begin(run, title, run.expected)
-            self._call_helpers(run)
             vigil = Vigil(self.scope.using, also=self._keep_lease)
-            work_on(run, self.scope, on_chunk=lambda: self._after_chunk(run), wait=True, vigil=vigil)
+            worker = Worker(run, self.scope, conf.installation(self.scope.using).max_in_flight, vigil)
+            with closing(worker.window):
+                self._plan_unless_planned(run, worker)
+                self.page_size = max(self.page_size, run.page_size)
+                self.progress.begin(run, title, run.expected)
+                self._call_helpers(run)
+                watched = None if isinstance(self.progress, Silence) else lambda: self._tell(run)
+                work_on(run, self.scope, on_chunk=watched, wait=True, worker=worker)
         except LeaseLost as lost:
             raise AlreadyRunning(
                 "Another sync took this one over while it was held up.", Facts(reason="taken-over")
@@ -139,7 +144,8 @@ class Pass:
         except KeyboardInterrupt:
             _end(run, self.scope.using, State.INTERRUPTED, "Stopped by hand.")
             raise
-        run.refresh_from_db(using=self.scope.using)
+        if run.state == State.RUNNING:
+            run.refresh_from_db(using=self.scope.using)
         self.progress.end(run)
         return run
 
@@ -157,8 +163,8 @@ class Pass:
         if others:
             wake(self.helpers, self.scope.using, times=min(others, MAX_HELPERS), run_id=run.pk)
 
-    def _after_chunk(self, run: SyncRun) -> None:
-        self._keep_lease()
+    def _tell(self, run: SyncRun) -> None:
+        """Of the other workers' rows, too."""
         fetched = SyncRun.objects.using(self.scope.using).values_list("fetched", flat=True).get(pk=run.pk)
         self.progress.advance(run, fetched - self._shown)
         self._shown = fetched
@@ -167,11 +173,11 @@ class Pass:
         """A run that died is gone on with; one that died long ago, or before it was planned, is written off."""
         using, label = self.scope.using, self.model._meta.label_lower
         scopes = SyncScope.objects.using(using)
-        scopes.get_or_create(resource=label, company_id=self.scope.company_id)
         fence = draw(using)
         with transaction.atomic(using):
             self._keep_lease()
-            scope = scopes.select_for_update().get(resource=label, company_id=self.scope.company_id)
+            # Nobody else makes one meanwhile: the lease was just renewed, and its row is locked by that.
+            scope, _ = scopes.select_for_update().get_or_create(resource=label, company_id=self.scope.company_id)
             old = scope.run
             if old is not None and old.state == State.RUNNING:
                 young = old.started_at > timezone.now() - TOO_OLD_TO_RESUME
@@ -189,28 +195,37 @@ class Pass:
             )
             run.save(using=using)
             scopes.filter(pk=scope.pk).update(run=run)
+        self._is_new = True
         reached("run-begun")
         return run
 
     def _options(self) -> dict[str, Any]:
         return {"details": self.details, "in_flight": conf.installation(self.scope.using).max_in_flight}
 
-    def _plan(self, run: SyncRun) -> None:
+    def _plan_unless_planned(self, run: SyncRun, worker: Worker) -> None:
+        outage = Outage(self.scope.using)
+        while True:
+            try:
+                if self._is_new or not run.chunks.using(self.scope.using).exists():
+                    self._plan(run, worker)
+                return
+            except (OperationalError, InterfaceError) as error:
+                outage.wait(error)
+                self._is_new = False  # nobody told whether the plan was committed
+                worker.untold()
+
+    def _plan(self, run: SyncRun, worker: Worker) -> None:
         """Only the holder of the sync's lease writes a plan: whoever took over meanwhile has made one of its own."""
         using = self.scope.using
-        worker = Worker(run, self.scope, 1, Vigil(using, also=self._keep_lease))
-        try:
-            with observe(worker.count_call):
-                verdict = self._work(run, worker)
-        finally:
-            worker.window.close()
+        with observe(worker.count_call):
+            verdict = self._work(run, worker)
         learned = {name: getattr(run, name) for name in ("expected", "order", "page_size", "highest_id")}
         with transaction.atomic(using):
             self._keep_lease()
             running = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
             if not running.update(requests=F("requests") + worker.requests(), **learned):
                 raise LeaseLost(f"{run} was ended while it was planned.")
-            add_chunks(run, verdict, worker)
+            add_chunks(run, verdict, worker, held=0)
         worker.told()
         reached("planned")
 
@@ -235,25 +250,25 @@ class Pass:
         look = worker.ask(lambda: listing.first_look(self.page_size))
         run.expected, run.order, run.page_size = look.count, look.order, len(look.rows)
         run.highest_id = highest_in(look, listing)
-        chunks = page_chunks(look, is_numbered=is_numbered(look, listing))
+        chunks = page_chunks(look, is_numbered=is_numbered(look, listing), is_shared=bool(self.helpers))
         return Verdict(tuple(chunks), "walk", look=Look(look, run.fence, before))
 
 
-def add_chunks(run: SyncRun, verdict: Verdict, worker: Worker) -> None:
+def add_chunks(run: SyncRun, verdict: Verdict, worker: Worker, *, held: int) -> None:
     """The work that a plan or a judgement asks for, and a judgement to follow it; inside a transaction.
+
+    `held` is how many chunks the run has already.
 
     The page that a first look has brought is the first chunk, and done at once.
     """
     using = worker.scope.using
-    held = SyncChunk.objects.using(using).filter(run_id=run.pk).count()
     chunks = [
         SyncChunk(run_id=run.pk, walk=run.walk, kind=kind, position=held + at, work=work)
         for at, (kind, work) in enumerate([*verdict.more, (Kind.SETTLE, {"stage": verdict.next_stage})])
     ]
     if verdict.look is not None and "standing" in chunks[0].work:
-        chunks[0].state, chunks[0].token, chunks[0].worker = SyncChunk.State.CLAIMED, 1, worker_name()
-        chunks[0].save(using=using, force_insert=True)
-        sent = Sent(Claim(chunks[0], 1, using), verdict.look.fence, verdict.look.before)
+        chunks[0].token, chunks[0].worker = 1, worker_name()
+        sent = Sent(FirstClaim(chunks[0], 1, using), verdict.look.fence, verdict.look.before)
         look = verdict.look.at
         worker.keep(sent, look.last_rows, look.bad, unread=look.unread)
         del chunks[0]
@@ -266,25 +281,26 @@ def work_on(
     *,
     on_chunk: Callable[[], None] | None = None,
     wait: bool = False,
-    vigil: Vigil | None = None,
+    worker: Worker | None = None,
 ) -> bool:
     """Do chunks of a run until there are none to take; True when the run has ended.
 
     Any number of threads, processes and machines may do so at once. `wait` stays until the others have finished
     theirs, or until what they held falls to us. `on_chunk` is called after each of ours, from this thread.
     """
-    vigil = vigil or Vigil(scope.using)
-    worker = Worker(run, scope, conf.installation(scope.using).max_in_flight, vigil)
+    worker = worker or Worker(run, scope, conf.installation(scope.using).max_in_flight)
     shift = Shift(run, worker, on_chunk)
     try:
         with observe(worker.count_call):
             while True:
                 try:
+                    if run.state != State.RUNNING:
+                        return True  # it was this worker that ended it
                     if not shift.do_one():
                         ended = not SyncRun.objects.using(scope.using).filter(pk=run.pk, state=State.RUNNING).exists()
                         if ended or not wait:
                             return ended
-                        vigil.wait(WAIT_FOR_OTHERS)
+                        worker.vigil.wait(WAIT_FOR_OTHERS)
                 except (OperationalError, InterfaceError) as error:
                     shift.recover(error)
     except BaseException:
@@ -294,16 +310,37 @@ def work_on(
         worker.window.close()
 
 
+class Outage:
+    """The database went away, or chose us as a deadlock's victim: how long to wait before the next try, and no more
+    tries when there were too many. Inside a transaction that somebody else began there is none."""
+
+    def __init__(self, using: str) -> None:
+        self._using, self._failures = using, 0
+
+    def wait(self, error: Exception) -> None:
+        database = connections[self._using]
+        self._failures += 1
+        if database.in_atomic_block or self._failures > MAX_FAILURES:
+            raise error
+        logger.warning("The database failed (%s); trying again.", type(error).__name__)
+        database.close()
+        threading.Event().wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures))
+
+    def is_over(self) -> None:
+        self._failures = 0
+
+
 class Shift:
     """What one worker has in hand: the chunk that it finishes, and the next, whose requests are on their way."""
 
     def __init__(self, run: SyncRun, worker: Worker, on_chunk: Callable[[], None] | None) -> None:
         self.run, self.worker, self.using = run, worker, worker.scope.using
         self.name = worker_name()
+        self._free = Free()
         self.current: Sent | None = None
         self.ahead: Sent | None = None
         self._on_chunk = on_chunk or (lambda: None)
-        self._failures = 0
+        self._outage = Outage(self.using)
         self._has_given_up = False
 
     def do_one(self) -> bool:
@@ -319,17 +356,21 @@ class Shift:
                 _settle(self.run, self.worker, self.current.claim)
             else:
                 # While this chunk is stored, the next one's requests are already on their way.
-                self.ahead = self.ahead or self._take()
+                self.ahead = self.ahead or self._take(ahead=True)
                 self.worker.finish(self.current)
         except LeaseLost as lost:
             logger.warning("%s", lost)
-        self.current, self._failures = None, 0
+        self.current = None
+        self._outage.is_over()
         self._hold()
+        self.worker.vigil.beat()
         self._on_chunk()
         return True
 
-    def _take(self) -> Sent | None:
-        while taken := claim(self.run, self.using, self.name):
+    def _take(self, *, ahead: bool = False) -> Sent | None:
+        if ahead and self._free.is_all and not self._free.chunks:
+            return None  # but for the judgement, which waits for the chunk in hand
+        while taken := claim(self.run, self.using, self.name, self._free):
             if taken.is_hopeless and not self._has_given_up:
                 self._give_up(taken)
                 continue
@@ -364,17 +405,12 @@ class Shift:
             logger.warning("%s", lost)
 
     def recover(self, error: Exception) -> None:
-        """The database went away, or chose us as a deadlock's victim: try again with the answers that we hold."""
-        database = connections[self.using]
-        self._failures += 1
-        if database.in_atomic_block or self._failures > MAX_FAILURES:
-            raise error
-        logger.warning("The database failed (%s); trying again.", type(error).__name__)
-        database.close()
-        threading.Event().wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures))
+        """Try again with the answers that we hold."""
+        self._outage.wait(error)
         try:
             held = [sent.claim for sent in (self.current, self.ahead) if sent is not None]
             give_back_strays(self.run, self.using, self.name, held)
+            self.run.refresh_from_db(using=self.using)  # what was set in a transaction that did not last
         except (OperationalError, InterfaceError) as again:
             self.recover(again)
 
@@ -391,29 +427,42 @@ def _settle(run: SyncRun, worker: Worker, taken: Claim) -> None:
     worker.untold()
     verdict = Judge(worker).judge(taken.chunk.work["stage"])
     with transaction.atomic(using):
-        taken.hold()
+        taken.finish()  # first, since it locks the chunk and sees that it is still ours
         for write in verdict.also:
             write()
-        taken.finish()
-        SyncRun.objects.using(using).filter(pk=run.pk).update(requests=F("requests") + worker.requests())
+        news = {"requests": F("requests") + worker.requests(), **verdict.news}
         if verdict.state is None:
-            add_chunks(run, verdict, worker)
+            SyncRun.objects.using(using).filter(pk=run.pk).update(**news)
+            add_chunks(run, verdict, worker, held=SyncChunk.objects.using(using).filter(run_id=run.pk).count())
         else:
-            _end(run, using, verdict.state, verdict.error)
+            _end(run, using, verdict.state, verdict.error, judged=news)
     worker.told()
     reached("settle-planned" if verdict.state is None else "run-finished")
 
 
-def _end(run: SyncRun, using: str, state: SyncRun.State, error: str, kind: str = "") -> None:
-    """Once only: a run that somebody has ended stays as it was ended, and nobody stores anything more for it."""
+def _end(
+    run: SyncRun,
+    using: str,
+    state: SyncRun.State,
+    error: str,
+    kind: str = "",
+    *,
+    judged: Mapping[str, Any] | None = None,
+) -> None:
+    """Once only: a run that somebody has ended stays as it was ended, and nobody stores anything more for it.
+
+    `judged` are columns that a judgement has found; it comes when every chunk is done, so there is none to revoke.
+    """
     with transaction.atomic(using):
         ended = SyncRun.objects.using(using).filter(pk=run.pk, state=State.RUNNING)
-        if not ended.update(state=state, error=error[:500], error_kind=kind[:50], finished_at=timezone.now()):
+        news = {"state": state, "error": error[:500], "error_kind": kind[:50], "finished_at": timezone.now()}
+        if not ended.update(**{**(judged or {}), **news}):
             return
         run.refresh_from_db(using=using)
         if state == State.COMPLETE:
             drift.conclude(run, using)
-        revoke(run, using)
+        if judged is None:
+            revoke(run, using)
         close_scope(run, using)
         forget_what_was_seen(run, using)
 

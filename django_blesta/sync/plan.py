@@ -81,6 +81,12 @@ def in_order(chosen: Iterable[type[Mirror]] | None = None) -> list[type[Mirror]]
     return [model for model in ordered if model in wanted and not resource_of(model).embedded_in]
 
 
+def asks_per_parent(model: type[Mirror]) -> bool:
+    """Whether a run over it costs a request per row of another mirror, and not only one per page."""
+    resource = resource_of(model)
+    return bool(resource.parent or resource.reached_by)
+
+
 def arriving_with(model: type[Mirror]) -> list[type[Mirror]]:
     """The mirrors whose rows come inside this one's, and theirs."""
     found: list[type[Mirror]] = []

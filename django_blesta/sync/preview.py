@@ -29,7 +29,7 @@ from django_blesta.sync.comparison import (
     row_differences,
 )
 from django_blesta.sync.fetch import concerns_one_answer
-from django_blesta.sync.plan import Scope, in_order, scopes
+from django_blesta.sync.plan import Scope, asks_per_parent, in_order, scopes
 from django_blesta.sync.rows import Mapped
 from django_blesta.sync.settle import ASK_UNLISTED_AGAIN_AFTER
 from django_blesta.sync.store import Incoming
@@ -85,7 +85,7 @@ def preview(
         identity.check(scope)
         unstored = Unstored()
         for model in models:
-            if not scoped and (resource_of(model).parent or resource_of(model).reached_by):
+            if not scoped and asks_per_parent(model):
                 continue
             outlook = Outlook(model, scope, unstored)
             for step in outlook.steps(details):

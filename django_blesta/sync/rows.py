@@ -198,6 +198,11 @@ def quarantine(
     )
 
 
+def is_quarantined(model: type[Mirror], *, using: str) -> bool:
+    """Whether there is any row of this kind to be released."""
+    return QuarantinedRow.objects.using(using).filter(resource=model._meta.label_lower).exists()
+
+
 def release(model: type[Mirror], keys: Iterable[tuple[Any, ...]], *, using: str) -> int:
     """Forget quarantined rows that fit by now."""
     entries = QuarantinedRow.objects.using(using).filter(resource=model._meta.label_lower)

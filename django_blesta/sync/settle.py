@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.utils import timezone
 
 from django_blesta import conf
@@ -24,6 +24,8 @@ from django_blesta.sync.plan import parent_of, present_parents
 from django_blesta.sync.seen import Seen
 
 PAGES_A_CHUNK = 25
+#: For a worker by itself, which gains nothing by small shares: so many pages or rows, and a walk in at least so many.
+MOST_PAGES_A_CHUNK, ROWS_A_CHUNK, CHUNKS_ALONE = 175, 3500, 3
 IDS_A_CHUNK = 25
 IDS_A_DELETE = 1000
 CANARIES = 3
@@ -45,7 +47,8 @@ class Look:
 class Verdict:
     """What a stage of judgement found: more work to plan, or the end of the run in a state with its reason.
 
-    `also` is what the judgement itself brought, to be written in the transaction that ends its chunk.
+    `news` are columns of the run and `also` is what else the judgement itself brought, to be written in the
+    transaction that ends its chunk.
     """
 
     more: tuple[tuple[str, dict[str, Any]], ...] = ()
@@ -54,25 +57,30 @@ class Verdict:
     error: str = ""
     look: Look | None = None
     also: tuple[Callable[[], Any], ...] = ()
+    news: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_numbered(look: FirstLook, listing: Listing) -> bool:
     return all(isinstance(one, int) for one in listing.identities(look.last_rows or look.rows))
 
 
-def page_chunks(look: FirstLook, *, is_numbered: bool) -> list[tuple[str, dict[str, Any]]]:
+def page_chunks(look: FirstLook, *, is_numbered: bool, is_shared: bool) -> list[tuple[str, dict[str, Any]]]:
     """First the page that the look has brought, then the others, last page to first, in ranges.
 
-    A listing without a reliable order is one chunk of its own kind; so is one of several pages whose rows have no
-    rising number, for a new row may come anywhere in it.
+    Ranges are small where several workers are to share the walk. For one alone they grow with the listing, since each
+    costs the same few statements. A listing without a reliable order is one chunk of its own kind; so is one of
+    several pages whose rows have no rising number, for a new row may come anywhere in it.
     """
     if not look.order or (look.last > 1 and not is_numbered):
         return [(Kind.PAGES, {"unordered": True})]
     looked = {"first": look.last, "last": look.last, "standing": look.standing, "counted": look.count}
-    ranges = range(look.last - 1, 0, -PAGES_A_CHUNK)
+    size = PAGES_A_CHUNK
+    if not is_shared and look.rows:
+        share = min(-(-look.last // CHUNKS_ALONE), ROWS_A_CHUNK // len(look.rows), MOST_PAGES_A_CHUNK)
+        size = max(size, share)
     return [
         (Kind.PAGES, looked),
-        *((Kind.PAGES, {"first": top, "last": max(1, top - PAGES_A_CHUNK + 1)}) for top in ranges),
+        *((Kind.PAGES, {"first": top, "last": max(1, top - size + 1)}) for top in range(look.last - 1, 0, -size)),
     ]
 
 
@@ -89,6 +97,20 @@ def id_chunks(kind: str, ids: Iterable[Any], **work: Any) -> list[tuple[str, dic
     return [(kind, {"ids": todo[at : at + IDS_A_CHUNK], **work}) for at in range(0, len(todo), IDS_A_CHUNK)]
 
 
+class _Done(NamedTuple):
+    """A chunk of the walk that is judged."""
+
+    kind: str
+    work: dict[str, Any]
+    bad: list[str]
+    worker: str
+    token: int
+
+    @property
+    def is_single(self) -> bool:
+        return self.kind == Kind.GETS and self.work.get("purpose") != "reference"
+
+
 class Judge:
     """Decides over one run; its requests are few, and are made while no other chunk of the run is open."""
 
@@ -97,6 +119,8 @@ class Judge:
         self.model, self.resource = worker.model, worker.resource
         self.using = worker.scope.using
         self._also: list[Callable[[], Any]] = []
+        self._news: dict[str, Any] = {}
+        self._walked: list[_Done] | None = None
         self._united: Seen | None = None
 
     def judge(self, stage: str) -> Verdict:
@@ -107,7 +131,7 @@ class Judge:
             verdict = self._after_detail()
         else:
             verdict = self._end()
-        return replace(verdict, also=tuple(self._also))
+        return replace(verdict, also=tuple(self._also), news=self._news)
 
     # --- was it everything? --------------------------------------------------------------------------------
 
@@ -118,7 +142,7 @@ class Judge:
             return self._walk_again()
         error = "; ".join(filter(None, [_listed(bad), unsettled]))
         self.run.error = error
-        self._later(error=error[:500])
+        self._later(error=error[:500])  # for the stages that follow
         singles = id_chunks(Kind.GETS, self._unread_ids(), purpose="unread") if bad else []
         if self.run.options.get("details"):
             singles += id_chunks(Kind.GETS, self._due_details(), purpose="detail")
@@ -168,16 +192,14 @@ class Judge:
         return (f"{lower - seen} of {lower} rows that Blesta counts are not shown." if seen < lower else ""), False
 
     def _looked(self) -> dict[str, Any] | None:
-        pages = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES).order_by("position")
-        works = [work for work in pages.values_list("work", flat=True)[:1] if "standing" in work]
-        return works[0] if works else None
+        works = [one.work for one in self._done() if one.kind == Kind.PAGES]
+        return works[0] if works and "standing" in works[0] else None
 
     def _workers(self) -> int:
         """Besides the one that took the first look, which was over before the others began."""
-        chunks = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES)
-        chunks = chunks.exclude(position=min(chunks.values_list("position", flat=True), default=0))
-        retried = chunks.filter(token__gt=1).exists()
-        return 2 if retried else chunks.values("worker").distinct().count()
+        pages = [one for one in self._done() if one.kind == Kind.PAGES][1:]
+        was_retried = any(one.token > 1 for one in pages)
+        return 2 if was_retried else len({one.worker for one in pages})
 
     def _tail(self, listing: Listing, look: dict[str, Any]) -> tuple[int, int]:
         """How many rows up to the highest id there are still, and how many rows in all.
@@ -223,7 +245,7 @@ class Judge:
             return Verdict(state=State.PARTIAL, error="The listing cannot be walked again.")
         fence, before = draw(self.using), timezone.now()
         look = self.worker.ask(lambda: listing.first_look(self.run.page_size))
-        highest = highest_in(look, listing)
+        highest, is_shared = highest_in(look, listing), self._workers() > 1
         self.run.walk += 1
         self.run.highest_id, self.run.order = highest, look.order
         self._later(
@@ -233,7 +255,7 @@ class Judge:
             order=look.order,
             page_size=len(look.rows) or self.run.page_size,
         )
-        chunks = page_chunks(look, is_numbered=is_numbered(look, listing))
+        chunks = page_chunks(look, is_numbered=is_numbered(look, listing), is_shared=is_shared)
         return Verdict(tuple(chunks), "walk", look=Look(look, fence, before))
 
     # --- what else is to be asked? -------------------------------------------------------------------------
@@ -378,18 +400,23 @@ class Judge:
 
     def _bad(self, *, single: bool = False) -> list[str]:
         """Named of the last walk only: what an earlier one could not read, a later one may have."""
-        chunks = self._chunks().filter(walk=self.run.walk).exclude(bad=[])
-        is_single = Q(kind=Kind.GETS) & ~Q(work__purpose="reference")
-        chunks = chunks.filter(is_single) if single else chunks.exclude(kind=Kind.SETTLE).exclude(is_single)
-        return [one for bad in chunks.values_list("bad", flat=True) for one in bad]
+        return [bad for one in self._done() if one.kind != Kind.SETTLE and one.is_single == single for bad in one.bad]
 
     def _noted(self, name: str) -> list[Any]:
         """What the chunks of the last walk noted beside their work."""
-        works = self._chunks().filter(walk=self.run.walk, kind=Kind.PAGES).order_by("-position")
-        return [one for work in works.values_list("work", flat=True) for one in work.get(name, ())]
+        works = [one.work for one in reversed(self._done()) if one.kind == Kind.PAGES]
+        return [noted for work in works for noted in work.get(name, ())]
+
+    def _done(self) -> list[_Done]:
+        """The chunks of the last walk in their order, as they were when this judgement began."""
+        if self._walked is None:
+            chunks = self._chunks().filter(walk=self.run.walk).order_by("position")
+            self._walked = [_Done(*one) for one in chunks.values_list("kind", "work", "bad", "worker", "token")]
+        return self._walked
 
     def _later(self, **columns: Any) -> None:
-        self._also.append(lambda: self._update(**columns))
+        """Columns of the run; the state, and the error of one that ends, are the verdict's."""
+        self._news |= columns
 
     def _update(self, **columns: Any) -> None:
         SyncRun.objects.using(self.using).filter(pk=self.run.pk).update(**columns)
@@ -401,10 +428,12 @@ def forget_what_was_seen(run: SyncRun, using: str) -> None:
 
 
 def close_scope(run: SyncRun, using: str) -> None:
-    scopes = SyncScope.objects.using(using).filter(resource=run.resource, run_id=run.pk)
+    """The scope is free for the next run; what was fetched before a completed one is dropped from now on."""
+    news: dict[str, Any] = {"run": None}
     if run.state == State.COMPLETE:
-        scopes.filter(completed_fence__lt=run.fence).update(completed_fence=run.fence)
-    scopes.update(run=None)
+        older = When(completed_fence__lt=run.fence, then=Value(run.fence))
+        news["completed_fence"] = Case(older, default=F("completed_fence"), output_field=BigIntegerField())
+    SyncScope.objects.using(using).filter(resource=run.resource, run_id=run.pk).update(**news)
 
 
 def _streamed(rows: Any, column: str) -> Generator[Any, None, None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 
 import pytest
 
-from benchmarks import baseline
+from benchmarks import baseline, machine
 from benchmarks.__main__ import stub
 from benchmarks.figures import Figure, printed
+from benchmarks.page import page
 from benchmarks.server import PAGE, Pages
 from django_blesta import sync
 from django_blesta.models import Invoice, SyncRun
@@ -66,3 +68,16 @@ def test_a_figure_says_whether_it_meets_its_gate(value, at_most, verdict):
     figure = Figure("speed", value, "x", gate, goal, at_most, (value, value))
     assert figure.verdict == verdict
     assert f"| {verdict}" in printed([figure])
+
+
+def test_the_page_says_what_was_measured_where_and_takes_the_later_of_two():
+    first, later = (
+        Figure("speed", value, "x B", 10, 12, False, (value, value), "quick").as_dict() for value in (9.0, 13.5)
+    )
+    reports = [{"machine": machine.facts(), "servers": {"sqlite": "3.40"}, "figures": [one]} for one in (first, later)]
+    text = page(reports)
+    assert "13.5 x B" in text
+    assert "9 x B" not in text
+    assert "| goal" in text
+    assert "sqlite 3.40" in text
+    assert platform.python_version() in text

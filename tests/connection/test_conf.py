@@ -102,6 +102,7 @@ def test_url_becomes_the_apis_base(given: str, expected: str, settings: Settings
         ({"ALLOW": ["Clients/get"]}, "E011"),
         ({"ALLOW": [("Clients", "get")]}, "E011"),
         ({"PLUGIN_PATHS": ["x"]}, "E008"),
+        ({"CHARGE_STORED_ACCOUNTS": "yes"}, "E008"),
         ({"PLUGIN_PATHS": {"a.B": "../b"}}, "E008"),
         ({"ADMIN_URL": "javascript:alert(1)"}, "E008"),
         ({"CLIENT_URL": "https://u:p@x.example/"}, "E008"),
@@ -176,7 +177,7 @@ def test_defaults(settings: Settings) -> None:
     assert (one.read_deadline, one.write_deadline) == (60, 180)
     assert (one.max_body_bytes, one.max_in_flight, one.requests_per_second) == (32 * 2**20, 4, 10)
     assert (one.read_tries, one.read_only, one.salvage_warnings, one.batch_size) == (3, False, False, 500)
-    assert (one.allow, one.plugin_paths) == (frozenset(), {})
+    assert (one.allow, one.plugin_paths, one.charge_stored_accounts) == (frozenset(), {}, False)
     assert set(one.companies) == {None}
 
 

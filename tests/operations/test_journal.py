@@ -106,7 +106,7 @@ class TestTransactions:
             BaseHandler().make_view_atomic(view)(request)
         assert BaseHandler().make_view_atomic(outside_transactions(view))(request).fresh
 
-    @pytest.mark.postgresql
+    @pytest.mark.postgresql("pg_terminate_backend is how the connection is lost")
     def test_database_connection_that_was_lost_meanwhile_is_made_again(self, billing, contact):
         pid = connection.connection.info.backend_pid
 

@@ -19,6 +19,7 @@ from django_blesta.models import (
     Invoice,
     InvoiceLine,
     Package,
+    Service,
     SyncRun,
     Transaction,
 )
@@ -171,10 +172,10 @@ def test_a_row_without_an_id_is_named_by_its_key():
 @pytest.mark.parametrize("days", [None, 1, 0])
 def test_history_days_of_zero_records_none_and_reads_no_old_values(settings, days):
     settings.BLESTA = {**settings.BLESTA, "HISTORY_DAYS": days}
-    put(Client, client(status="active"))
+    put(Service, client(status="active"))
     with CaptureQueriesContext(connection) as queries:
-        put(Client, client(status="fraud"), fence=11)
-    mark_gone(Client, [1], fence=12, at=NOON, using="default")
+        put(Service, client(status="fraud"), fence=11)
+    mark_gone(Service, [1], fence=12, at=NOON, using="default")
     assert len(changes()) == (0 if days == 0 else 2)
     reads = [q["sql"] for q in queries if q["sql"].startswith("SELECT") and "status" in q["sql"]]
     assert len(reads) == (0 if days == 0 else 1)

@@ -22,7 +22,8 @@ from django_blesta.sync.fence import begin_refresh, draw
 from django_blesta.sync.store import Incoming, store
 from tests.sync.test_history import invoice
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
+WHY = "it is the one that tells who waits for whose lock, and that has two writers"
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql(WHY)]
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PATIENCE = 20

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_blesta import signals
-from django_blesta.models import Client, Currency, Invoice, InvoiceLine
+from django_blesta.models import Client, Currency, Invoice, InvoiceLine, Service
 from django_blesta.resources import Converted
 from django_blesta.sync.store import Incoming, mark_gone, store
 
@@ -162,12 +162,12 @@ def test_a_store_that_nobody_listens_to_asks_nothing_more(listen, settings):
 
     def queries_of(fence: int) -> int:
         with CaptureQueriesContext(connection) as queries:
-            put(Client, client(status=f"word {fence}"), fence=fence)
+            put(Service, client(status=f"word {fence}"), fence=fence)
         return len([q for q in queries if "status" in q["sql"] and q["sql"].startswith("SELECT")])
 
-    put(Client, client(status="active"))
+    put(Service, client(status="active"))
     assert queries_of(11) == 0
     listen(signals.row_stored, Invoice)
     assert queries_of(12) == 0
-    listen(signals.row_stored, Client)
+    listen(signals.row_stored, Service)
     assert queries_of(13) == 1

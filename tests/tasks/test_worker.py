@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from django_blesta import tasks
 from django_blesta.models import Invoice, SyncRun
+from django_blesta.sync.plan import asks_per_parent, in_order
 from tests.sync.comparison import differences
 from tests.worker_process import WorkerProcess
 
@@ -50,3 +53,18 @@ def test_refresh_brings_one_row_through_a_worker(blesta, broker, start_worker: C
 def test_the_same_function_runs_in_the_process(blesta) -> None:
     tasks.sync_all()
     assert differences(blesta) == []
+
+
+@SIMULATED
+@pytest.mark.django_db
+def test_lists_per_parent_are_left_out_until_they_are_old_enough(blesta) -> None:
+    def asked() -> set[str]:
+        before = list(SyncRun.objects.values_list("pk", flat=True))
+        tasks.sync_all(whole_every_hours=12)
+        return set(SyncRun.objects.exclude(pk__in=before).values_list("resource", flat=True))
+
+    everything = asked()
+    assert {"django_blesta.contact", "django_blesta.invoice"} <= everything
+    assert everything - asked() == {model._meta.label_lower for model in in_order() if asks_per_parent(model)}
+    SyncRun.objects.filter(resource="django_blesta.contact").update(started_at=timezone.now() - timedelta(hours=13))
+    assert asked() == everything

@@ -41,6 +41,8 @@ REFERENCES = {
     ("package_option_offers", "option_group_id"): "package_option_groups",
     ("coupon_amounts", "coupon_id"): "coupons",
     ("coupon_packages", "coupon_id"): "coupons",
+    ("quotation_invoices", "quotation_id"): "quotations",
+    ("quotation_invoices", "invoice_id"): "invoices",
     ("coupon_packages", "package_id"): "packages",
     ("recurring_invoice_lines", "invoice_recur_id"): "recurring_invoices",
     ("quotation_lines", "quotation_id"): "quotations",

@@ -39,12 +39,17 @@ CORE = [param for param in ALL if "." not in param.values[0].model]
 OF_PLUGINS = [param for param in ALL if "." in param.values[0].model]
 
 
-@pytest.mark.parametrize("method", [param for param in OF_PLUGINS if not param.values[0].writes])
+@pytest.mark.parametrize("method", OF_PLUGINS)
 def test_a_method_of_a_plugin_is_in_the_table(method: Method) -> None:
     if (method.model, method.name) == EVENTS_ON_OFFER:  # a model without rows of its own (reference, appendix A)
         assert method.arguments == ()
         return
     entry = next(one for one in resources().values() if one.class_name == method.model and one.list_method)
+    if method.writes:
+        write = entry.writes[method.name]
+        names = {name.partition("[")[0] for name in (*write.required, *write.optional)}
+        assert {argument.name for argument in method.arguments} == names
+        return
     arguments = {
         entry.list_method: entry.list_arguments,
         entry.get_method: entry.get_arguments,
@@ -96,7 +101,9 @@ def test_the_read_methods_of_a_resource_are_there(name: str) -> None:
 
 @pytest.mark.parametrize("method", [param for param in ALL if METHODS and param.values[0].writes])
 def test_a_write_is_a_write_of_the_table(method: Method) -> None:
-    (entry,) = (
+    if method.model == "Payments":
+        pytest.skip("Payments are no rows, so the table of resources does not have them.")
+    entry = next(
         one for one in resources().values() if one.class_name == method.model and
         one.name in {*TABLE_OF, "webhook_logs"} and method.name in one.writes and
         (one.name, method.name) not in REPEATED

@@ -20,6 +20,7 @@ INTERNAL_TABLES = {
     "package_option_offers": "shown as option groups of a package",
     "coupon_amounts": "shown as amounts of a coupon",
     "coupon_packages": "shown as packages of a coupon",
+    "quotation_invoices": "shown by Quotations.getInvoices",
     "recurring_invoice_lines": "shown as lines of a recurring invoice",
     "quotation_lines": "shown as lines of a quotation",
     "contact_permissions": "shown through getPermissions of a contact",

@@ -21,6 +21,8 @@ TESTED = {
     "rewriting", "clock_behind", "cron_minutes_ago",
     # in other files: auth_carrier and missing_plugin (wire), maintenance and html_fatal (documented pairs)
     "auth_carrier", "missing_plugin", "maintenance", "html_fatal",
+    # and gateway and module_error (time and others)
+    "gateway", "module_error",
     # and in test_webhooks: what may befall a delivery
     "webhook_loss", "webhook_loss_shows", "webhook_duplicates", "webhook_order", "webhook_delay", "webhook_timing",
 }  # fmt: skip

@@ -129,7 +129,7 @@ class Command(BaseCommand):
         )
 
     def _company(self, using: str, wanted: int | None) -> Company:
-        companies = list(Company.objects.using(using).filter(gone_at__isnull=True).order_by("pk"))
+        companies: list[Company] = list(Company.objects.using(using).filter(gone_at__isnull=True).order_by("pk"))
         chosen = [one for one in companies if wanted in (None, one.pk)]
         if not companies:
             raise CommandError(_("The mirror is empty: run “manage.py blesta_sync” first."))

@@ -144,6 +144,14 @@ class Simulator(Factories):
         self._application.faults.clear()
         self._application.lies.clear()
 
+    def land(self) -> int:
+        """Let the effects of calls come that a `late` fault answered without them; how many did."""
+        return self._application.land()
+
+    def cron(self) -> Mapping[str, int]:
+        """Do what Blesta's cron would do at the clock's time, and say how much of what."""
+        return self._application.run_cron()
+
     def lie(self, model: str, method: str, lie: Lie) -> None:
         """Answer a method with what `lie(truth, arguments)` returns; `truth(arguments)` is what would be answered.
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-from django_blesta.testing.simulator import php
+from django_blesta.testing.simulator import cron, php
 from django_blesta.testing.simulator.calls import BadArguments, Call, Failure, Method, models
 from django_blesta.testing.simulator.clock import Clock
 from django_blesta.testing.simulator.control import Control
@@ -84,6 +84,7 @@ class Application:
         self._methods = callable_methods
         self._models = models(callable_methods) | {resource.model for resource in resources().values()}
         self._in_flight = 0
+        self._late: list[tuple[Request, Target, php.Array]] = []
         self._counting = threading.Lock()
 
     def handle(self, request: Request) -> Response:
@@ -117,10 +118,27 @@ class Application:
     def _faulty_answer(self, fault: Fault, request: Request, target: Target, arguments: php.Array) -> Response:
         fault.before()
         response = None
-        if fault.after_effect or not fault.replaces:
+        if fault.late:
+            self._late.append((request, target, arguments))
+        elif fault.after_effect or not fault.replaces:
             response = self._true_answer(request, target, arguments)
         fault.after()
         return fault.spoil(response)
+
+    def land(self) -> int:
+        """Let the effects come that were held back; how many did."""
+        late, self._late = self._late, []
+        for request, target, arguments in late:
+            self._true_answer(request, target, arguments)
+        return len(late)
+
+    def run_cron(self) -> dict[str, int]:
+        """Blesta's cron, once, for every company."""
+        done: dict[str, int] = {}
+        for company_id in list(self.state.tables["companies"])[:1]:
+            call = Call(self.state, self.clock, self.switches, self._listings, self.rows, company_id)
+            done |= cron.run(call)
+        return done
 
     def _true_answer(self, request: Request, target: Target, arguments: php.Array) -> Response:
         switches = self.switches

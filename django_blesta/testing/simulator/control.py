@@ -7,6 +7,8 @@
 | clock | the time | `{"advance": {"days": 1}}` or `{"set": "2026-11-01T09:00:00Z"}` | |
 | faults | what was scripted, with hits | script one: the fields of `Fault` | forget all |
 | release | | let all who are held go on | |
+| land | | let the effects come that a `late` fault held back | |
+| cron | | do what Blesta's cron would do at the clock's time | |
 | requests | what arrived | | forget |
 | counts | rows per table | | |
 """
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _CONTROL: Final = "/_control/"
 _SHOWN: Final = (
     "times", "skip", "model", "method", "verb", "arguments", "status", "headers", "content_type", "after_effect",
-    "close", "truncate", "drip", "hold", "hits",
+    "close", "truncate", "drip", "hold", "late", "hits",
 )  # fmt: skip
 _SETTABLE: Final = frozenset(field.name for field in fields(Fault) if not field.name.startswith("_")) - {"hits"}
 
@@ -51,6 +53,8 @@ _GUIDE: Final[Mapping[str, Mapping[str, str]]] = {
         "POST": 'script one, as {"status": 503, "times": 1, "model": "Contacts", "method": "edit"}',
         "DELETE": "forget all",
     },
+    "land": {"POST": "let the effects come that a late fault held back"},
+    "cron": {"POST": "renewals, scheduled ends, paid changes: what is due at the clock's time"},
     "release": {"POST": "let the calls go on that a fault holds"},
     "requests": {"GET": "the calls that arrived", "DELETE": "forget them"},
     "counts": {"GET": "the number of rows in each table"},
@@ -66,6 +70,7 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "truncate": (int, type(None)),
     "drip": (int, float, type(None)),
     "hold": (bool,),
+    "late": (bool,),
 }
 _STEPS: Final = ("days", "hours", "minutes", "seconds", "microseconds")
 
@@ -86,6 +91,8 @@ class Control:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "release"): self._release,
+            ("POST", "land"): lambda body: {"landed": application.land()},
+            ("POST", "cron"): lambda body: application.run_cron(),
             ("GET", "requests"): lambda body: [list(request) for request in list(application.requests)],
             ("DELETE", "requests"): self._forget_requests,
             ("GET", "counts"): lambda body: {name: len(rows) for name, rows in application.state.tables.items()},

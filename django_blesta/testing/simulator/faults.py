@@ -16,7 +16,8 @@ class Fault:
 
     `status`, `body` replace the answer; `headers`, `content_type`, `truncate`, `drip` spoil the one there is. A fault
     that replaces the answer keeps the call from having its effect, unless `after_effect`. `close` drops the connection
-    without an answer. `hold` keeps the call waiting until `release()`: before its effect, or after it.
+    without an answer. `hold` keeps the call waiting until `release()`: before its effect, or after it. `late` answers
+    at once, as a gateway's time-out, and the effect comes when `Simulator.land()` is called.
     """
 
     times: int | None = 1  # None: for ever
@@ -34,6 +35,7 @@ class Fault:
     truncate: int | None = None  # so many bytes of the body, under a Content-Length that promised all
     drip: float | None = None  # seconds between the bytes of the body
     hold: bool = False
+    late: bool = False
     hits: int = 0
     _reached: int = field(default=0, repr=False)
     _news: threading.Condition = field(default_factory=threading.Condition, repr=False)
@@ -50,7 +52,7 @@ class Fault:
 
     @property
     def replaces(self) -> bool:
-        return self.close or self.status is not None or self.body is not None
+        return self.close or self.late or self.status is not None or self.body is not None
 
     def before(self) -> None:
         if self.hold and not self.after_effect:
@@ -77,7 +79,7 @@ class Fault:
         )
 
     def _replacement(self) -> Response:
-        status = 200 if self.status is None else self.status
+        status = (502 if self.late else 200) if self.status is None else self.status
         if self.body is None:
             return Response.documented(status)
         body = self.body.encode() if isinstance(self.body, str) else self.body

@@ -223,6 +223,8 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
         indexes="client_id status"),
     "quotation_lines": _table(
         "id:int quotation_id:int description:text qty:money=1 amount:money order:int=0", indexes="quotation_id"),
+    "quotation_invoices": _table(
+        "quotation_id:int invoice_id:int", key="quotation_id invoice_id", indexes="quotation_id"),
     "transaction_types": _table("id:int name:text real_name:text? type:text=debit is_lang:flag=0"),
     "transactions": _table(  # applied_amount and credited_amount are sums that books.py keeps
         "id:int client_id:int amount:money currency:text type:text=other transaction_type_id:int? account_id:int?"

@@ -47,6 +47,9 @@ class Switches:
     unique_emails: bool = False  # two contacts may not share an address
     password_length: int = 6
 
+    # Who stands behind Blesta
+    gateway: Literal["approves", "declines", "fails", "pending"] = "approves"
+    module_error: str | None = None  # the server's module refuses what it is asked, under this key of its own
     # Webhooks
     webhook_loss: float = 0.0  # which part of all deliveries never arrives, 0 to 1
     webhook_loss_shows: Literal["yes", "no"] = "yes"  # whether Blesta's own log knows of it

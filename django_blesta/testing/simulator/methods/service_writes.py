@@ -8,7 +8,7 @@ from typing import Any, Final
 from django_blesta.testing.simulator import php
 from django_blesta.testing.simulator.calls import Call, method
 from django_blesta.testing.simulator.dates import add_term
-from django_blesta.testing.simulator.methods.services import STATUSES
+from django_blesta.testing.simulator.methods.services import STATUSES, ask_module
 from django_blesta.testing.simulator.php import Array
 from django_blesta.testing.simulator.rules import (
     Refused,
@@ -119,15 +119,44 @@ def validate_edit(call: Call, service_id: int, vars: Array, bypass_module: bool 
     elif "pricing_id" in vars and php.integer(vars["pricing_id"]) != row["pricing_id"] and row["override_price"]:
         text = "The term may not be changed while a price override is set."
         errors.setdefault("pricing_id", {})["overrides"] = text
+    if _unknown_options(call, vars.get("configoptions")):
+        errors.setdefault("configoptions", {})["valid"] = "A selected option is invalid."
     if errors:
         raise Refused(errors)
     return True
+
+
+def _unknown_options(call: Call, chosen: Any) -> bool:
+    options = chosen if isinstance(chosen, dict) else {}
+    return any(php.integer(option) not in call.state.tables["package_options"] for option in options)
+
+
+def _set_options(call: Call, service_id: int, chosen: Any) -> None:
+    """One value of a list by its id; a number or a text as it is."""
+    for key, wanted in (chosen if isinstance(chosen, dict) else {}).items():
+        option = call.state.tables["package_options"][php.integer(key)]
+        listed = option["type"] in ("select", "radio", "checkbox")
+        values = call.state.where("package_option_values", option_id=option["id"])
+        first = values[0]["id"] if values else None
+        columns: Row = {
+            "option_value_id": php.integer(wanted) if listed else first,
+            "value": None if listed else wanted,
+            "qty": php.integer(wanted) if option["type"] == "quantity" else 1,
+        }
+        known = [row for row in call.state.where("service_options", service_id=service_id)
+                 if row["option_id"] == option["id"]]  # fmt: skip
+        if known:
+            call.state.update("service_options", known[0]["id"], **columns)
+        else:
+            call.state.insert("service_options", service_id=service_id, option_id=option["id"], price="0", **columns)
 
 
 @method("Services", "add", writes=True)
 def add(call: Call, vars: Array, packages: Any = None, notify: bool = False) -> int:
     """A service, pending unless told otherwise. No invoice is made, and nothing tells two equal ones apart."""
     validate_new(call, vars)
+    if vars.get("status") == "active":  # what is pending reaches no server
+        ask_module(call, vars)
     number = max((row["id_value"] for row in call.state.tables["services"].values()), default=0) + 1
     pricing_id = php.integer(vars["pricing_id"])
     since = call.date(vars.get("date_added")) or call.now()
@@ -150,6 +179,7 @@ def add(call: Call, vars: Array, packages: Any = None, notify: bool = False) -> 
             for name in ("parent_service_id", "package_group_id", "module_row_id", "coupon_id")
         },
     )
+    _set_options(call, row["id"], vars.get("configoptions"))
     for key, value in vars.items():
         if key not in _COLUMNS and isinstance(value, str):
             call.state.insert("service_fields", service_id=row["id"], key=key, value=value)
@@ -161,11 +191,14 @@ def add(call: Call, vars: Array, packages: Any = None, notify: bool = False) -> 
 def edit(call: Call, service_id: int, vars: Array, bypass_module: bool = False, notify: bool = False) -> int:
     """Columns and module fields; another term takes effect at once, without proration."""
     validate_edit(call, service_id, vars)
+    if not bypass_module:
+        ask_module(call, vars)
     changes: Row = {name: php.integer(vars[name]) for name in ("pricing_id", "qty") if php.truthy(vars.get(name))}
     changes |= {name: vars[name] for name in ("status",) if name in vars}
     changes |= {name: vars[name] or None for name in ("override_price", "override_currency") if name in vars}
     changes |= {name: call.date(vars[name]) for name in _DATES if php.truthy(vars.get(name))}
     call.state.update("services", service_id, **changes)
+    _set_options(call, service_id, vars.get("configoptions"))
     for key, value in vars.items():
         if key not in _COLUMNS and isinstance(value, str):
             _set_field(call, service_id, {"key": key, "value": value})
@@ -176,6 +209,7 @@ def edit(call: Call, service_id: int, vars: Array, bypass_module: bool = False, 
 def renew(call: Call, service_id: int, invoice_id: int | None = None) -> None:
     """Tells the module, and nothing else: the invoice is made by cron."""
     _existing(call, service_id)
+    ask_module(call, None)
 
 
 @method("Services", "move", writes=True)

@@ -172,9 +172,17 @@ def _existing(call: Call, service_id: int) -> Row:
     return row
 
 
+def ask_module(call: Call, values: Array | None) -> None:
+    """The module of the server or registrar, unless the caller wants it left out. Its keys are its own."""
+    key = call.switches.module_error
+    if key is not None and (values or {}).get("use_module", "true") not in ("false", "0"):
+        raise refuse(key, "response", "The server refused the request: account locked.")
+
+
 @method("Services", "suspend", writes=True)
 def suspend(call: Call, service_id: int, vars: Array | None = None) -> None:
     _existing(call, service_id)
+    ask_module(call, vars)
     call.state.update(
         "services",
         service_id,
@@ -187,6 +195,7 @@ def suspend(call: Call, service_id: int, vars: Array | None = None) -> None:
 @method("Services", "unsuspend", writes=True)
 def unsuspend(call: Call, service_id: int, vars: Array | None = None) -> None:
     _existing(call, service_id)
+    ask_module(call, vars)
     call.state.update("services", service_id, status="active", date_suspended=None, suspension_reason=None)
 
 
@@ -198,6 +207,8 @@ def cancel(call: Call, service_id: int, vars: Array) -> None:
     at = row["date_renews"] if wanted == "end_of_term" else call.date(wanted) if wanted else call.now()
     if at is None:
         raise refuse("date_canceled", "valid", "Please enter a valid cancellation date.")
+    if at <= call.now():
+        ask_module(call, vars)
     reason = vars.get("cancellation_reason") or None
     for service in [row, *call.state.where("services", parent_service_id=service_id)]:
         changes: Row = {"date_canceled": at, "cancellation_reason": reason}
@@ -209,6 +220,7 @@ def cancel(call: Call, service_id: int, vars: Array) -> None:
 @method("Services", "unCancel", writes=True)
 def un_cancel(call: Call, service_id: int, vars: Array | None = None) -> None:
     row = _existing(call, service_id)
+    ask_module(call, vars)
     status = "active" if row["status"] == "canceled" else row["status"]
     call.state.update("services", service_id, status=status, date_canceled=None, cancellation_reason=None)
 
