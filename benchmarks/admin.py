@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -121,8 +122,9 @@ def fill(invoices: int) -> None:
 
     from django_blesta.models import CallTally, Change, Invoice, LoggedCall, Operation, SyncRun, mirrors
     from django_blesta.sync.surroundings import count_rows
-    from tests import rows
 
+    # The tests' own rows, which no type checker looks at.
+    rows: Any = import_module("tests.rows")
     clients = max(10, invoices // 20)
     base = 1_000_000_000
     firm = rows.company()
@@ -177,7 +179,7 @@ def measure(bench: Bench) -> None:
     user = get_user_model().objects.create_superuser("bench", "bench@example.com", "bench")
     browser = Browser()
     browser.force_login(user)
-    bench.page("status page", browser, f"{ADMIN}/status/", queries=60, milliseconds=100)
+    bench.page("status page", browser, f"{ADMIN}/status/", queries=40, milliseconds=100)
     lists = {
         "invoices": "invoice/",
         "invoices, last page that is counted": "invoice/?p=300",

@@ -17,6 +17,7 @@ from django_blesta import conf, sync
 from django_blesta.admin import _raw
 from django_blesta.admin._doings import OF, Doing
 from django_blesta.exceptions import BlestaError, NotConfigured
+from django_blesta.forms import tell
 from django_blesta.models import Client, Invoice, Mirror
 from django_blesta.operations import outside_transactions
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     _Base = admin.ModelAdmin[Any]
 else:
     _Base = object
-
-LEVELS = {"succeeded": messages.SUCCESS, "queued": messages.INFO, "unknown": messages.WARNING}
 
 
 class ActingMixin(_Base):
@@ -79,7 +78,7 @@ class ActingMixin(_Base):
         if request.method == "POST":
             done = form.submit(actor=request.user)
             if done or form.outcome == "unknown":
-                self.message_user(request, str(form.sentence), LEVELS[form.outcome])
+                tell(request, form)
                 return HttpResponseRedirect(self._page_of(obj))
             status = 422
         context = {

@@ -37,6 +37,7 @@ class Chart:
     bars: tuple[Bar, ...] = ()
     below: tuple[Bar, ...] = ()
     baseline: float = HEIGHT - 1
+    is_below_bad: bool = False
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -95,7 +96,7 @@ def calls_chart(traffic: Traffic, now: datetime) -> Chart:
         for at, slot in enumerate(slots)
         if slot.failed
     )
-    return Chart(told % facts, bars=up, below=down, baseline=round(baseline, 1))
+    return Chart(told % facts, bars=up, below=down, baseline=round(baseline, 1), is_below_bad=True)
 
 
 def _bar(at: int, value: float, most: float, room: float, baseline: float, step: float) -> Bar:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_blesta.forms import CancelServiceForm, OperationForm, RecordPaymentForm
-from django_blesta.forms.operators import SendInvoiceForm, SuspendServiceForm, UnsuspendServiceForm
+from django_blesta.forms import CancelServiceForm, DeliverInvoiceForm, OperationForm, RecordPaymentForm
+from django_blesta.forms.operators import SuspendServiceForm, UnsuspendServiceForm
 from django_blesta.models import Invoice, Service
 
 
@@ -80,7 +80,7 @@ DELIVER: Final = Doing(
     "deliver_invoice",
     _("Send again"),
     _("Blesta queues this invoice for sending to its client; its cron sends it."),
-    lambda row, data: SendInvoiceForm(data, invoice=row),
+    lambda row, data: DeliverInvoiceForm(data, invoice=row),
     lambda row: row.status in ("active", "proforma") and not row.is_gone,
 )
 

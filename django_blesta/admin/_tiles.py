@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.text import capfirst
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_blesta.admin._charts import Chart, calls_chart, latency_chart
 from django_blesta.models import Certificate, Delivery, LoggedCall, Operation, QuarantinedRow, SyncRun
-from django_blesta.status import Connected, Level, Snapshot
+from django_blesta.status import Connected, Level, Snapshot, lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def _level(found: Snapshot, *codes: str) -> Level:
 
 def _connection(found: Snapshot, link: Link) -> Tile:
     connection = found.connection
-    since = _("for %(time)s") % {"time": timesince(connection.since, found.taken_at)} if connection.since else ""
+    since = _("for %(time)s") % {"time": lasting(connection.since, found.taken_at)} if connection.since else ""
     level = Level.GOOD if connection.state is Connected.OK else Level.WARNING
     told = {Connected.OK, Connected.SLOW, Connected.MAINTENANCE, Connected.THROTTLED, Connected.NEVER}
     if connection.state not in told:
@@ -91,8 +90,8 @@ def _freshness(found: Snapshot, link: Link) -> Tile | None:
         return None
     late = [one for one in found.resources if one.late]
     oldest = max(run, key=lambda one: one.age or found.taken_at - found.taken_at)
-    value = timesince(oldest.complete_at or found.taken_at, found.taken_at)
-    note = _("old at most, or less: %(resource)s") % {"resource": capfirst(oldest.label)}
+    value = lasting(oldest.complete_at or found.taken_at, found.taken_at)
+    note = capfirst(oldest.label)
     if late:
         note = ngettext("%(count)d mirror is late", "%(count)d mirrors are late", len(late)) % {"count": len(late)}
     return Tile("freshness", _("Oldest mirror"), value, note, _level(found, "late"), link(SyncRun))
@@ -119,8 +118,8 @@ def _hints(found: Snapshot, link: Link) -> Tile | None:
         return None
     level = _level(found, "webhooks-silent", "hints-waiting", "hints-quarantined")
     last = hints.last_received_at
-    value = _("%(time)s ago") % {"time": timesince(last, found.taken_at)} if last else _("none")
-    note = _("%(received)d webhooks in a week, %(waiting)d rows wait")
+    value = _("%(time)s ago") % {"time": lasting(last, found.taken_at)} if last else _("none")
+    note = _("in a week: %(received)d; rows that wait: %(waiting)d")
     facts = {"received": hints.received, "waiting": hints.waiting + hints.pending}
     return Tile("hints", _("Last webhook"), value, note % facts, level, link(Delivery))
 
@@ -135,7 +134,7 @@ def _workers(found: Snapshot, link: Link) -> Tile | None:
     if beat is None:
         note = _("no scheduler was heard of")
     elif beat.is_lost:
-        note = _("scheduler silent for %(time)s") % {"time": timesince(beat.seen_at, found.taken_at)}
+        note = _("scheduler silent for %(time)s") % {"time": lasting(beat.seen_at, found.taken_at)}
     else:
         note = _("scheduler at work")
     return Tile("workers", _("At work"), value, note, level)
@@ -147,7 +146,7 @@ def _blesta(found: Snapshot, link: Link) -> Tile | None:
         return None
     note = ""
     if vitals.cron.moment:
-        note = _("its cron ran %(time)s ago") % {"time": timesince(vitals.cron.moment, found.taken_at)}
+        note = _("its cron ran %(time)s ago") % {"time": lasting(vitals.cron.moment, found.taken_at)}
     return Tile("blesta", _("Blesta"), vitals.version.value or _("version unknown"), note, _level(found, "cron-late"))
 
 
@@ -156,5 +155,5 @@ def _certificate(found: Snapshot, link: Link) -> Tile:
     if proof.finished_at is None:
         return Tile("certificate", _("Certificate"), _("none yet"), _("“manage.py blesta_verify” makes one"))
     value = _("holds") if proof.holds else _("differs") if proof.differing else _("unfinished")
-    note = _("%(time)s ago") % {"time": timesince(proof.finished_at, found.taken_at)}
+    note = _("%(time)s ago") % {"time": lasting(proof.finished_at, found.taken_at)}
     return Tile("certificate", _("Certificate"), value, note, _level(found, "differs"), link(Certificate))

@@ -12,6 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_blesta.admin._filters import PeriodFilter
 from django_blesta.admin._ledger import calls_link
 from django_blesta.admin._mirror import ReadOnlyAdmin
 from django_blesta.admin._words import format_word, link_to, may_see
@@ -172,8 +173,7 @@ class SchemaDriftAdmin(JournalAdmin):
 @admin.register(Change)
 class ChangeAdmin(JournalAdmin):
     list_display = ("column", "resource_name", "remote_id", "before", "after", "at", "cause")
-    list_filter = (ResourceFilter,)
-    date_hierarchy = "at"
+    list_filter = (PeriodFilter.of("at", _("at")), ResourceFilter)
     search_fields = ("remote_id",)
     fields = (("resource_name", "remote_id", "column"), ("before", "after"), ("at", "cause", "run_id"))
 

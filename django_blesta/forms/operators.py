@@ -1,4 +1,4 @@
-"""Forms by which staff act on one service or invoice; each is confirmed by being sent."""
+"""Forms by which staff act on one service; each is confirmed by being sent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from django_blesta.forms.base import OperationForm
-from django_blesta.models import Invoice, Service
-from django_blesta.operations import Result, invoices, services
+from django_blesta.models import Service
+from django_blesta.operations import Result, services
 
 
 class _ServiceForm(OperationForm):
@@ -46,17 +46,3 @@ class UnsuspendServiceForm(_ServiceForm):
     def ask(self, *, actor: Any, token: str) -> Result:
         use_module = self.cleaned_data["use_module"]
         return services.unsuspend(self.service, use_module=use_module, actor=actor, token=token, using=self.using)
-
-
-class SendInvoiceForm(OperationForm):
-    """Queue an invoice for sending once more; Blesta's cron sends it."""
-
-    method = forms.ChoiceField(label=_("Send by"), choices=[("email", _("E-mail")), ("paper", _("Paper"))])
-
-    def __init__(self, data: Any = None, *, invoice: Invoice, **options: Any) -> None:
-        super().__init__(data, **options)
-        self.invoice = invoice
-
-    def ask(self, *, actor: Any, token: str) -> Result:
-        method = self.cleaned_data["method"]
-        return invoices.deliver(self.invoice, method=method, actor=actor, token=token, using=self.using)

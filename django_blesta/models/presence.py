@@ -65,6 +65,9 @@ class Census(models.Model):
     rows = models.BigIntegerField(_("rows"), default=0)
     gone = models.BigIntegerField(_("gone"), default=0)
     detailed = models.BigIntegerField(_("with detail"), default=0)
+    hot = models.BigIntegerField(_("hot"), default=0)
+    hot_late = models.BigIntegerField(_("hot and behind their target"), default=0)
+    hot_since = models.DateTimeField(_("least fresh of them known as of"), null=True, blank=True)
     counted_at = models.DateTimeField(_("counted at"))
 
     class Meta:

@@ -20,7 +20,14 @@ from django.utils.translation import ngettext
 from django_blesta import conf, operations, sync
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Mirror, Operation, QuarantinedRow, SyncRun, mirrors
-from django_blesta.status._connection import Connected, ConnectionStatus, connection_status, slowed, troubles_of
+from django_blesta.status._connection import (
+    Connected,
+    ConnectionStatus,
+    connection_status,
+    lasting,
+    slowed,
+    troubles_of,
+)
 from django_blesta.status._hints import EventCount, FeedStatus, FreshnessStatus, HintStatus, about_hints, hint_status
 from django_blesta.status._numbers import Numbers, numbers_of
 from django_blesta.status._presence import (
@@ -60,6 +67,7 @@ __all__ = [
     "Trouble",
     "Vitals",
     "drift_of",
+    "lasting",
     "snapshot",
 ]
 

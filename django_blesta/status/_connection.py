@@ -131,14 +131,15 @@ def _said_by(run: SyncRun) -> Connected:
     return (_EVERYWHERE | _SOMEWHERE).get(run.error_kind, Connected.MISUNDERSTOOD)
 
 
-def _length(since: datetime, now: datetime) -> str:
+def lasting(since: datetime, now: datetime) -> str:
+    """How long that is, in words, without "0 minutes"."""
     if now - since < timedelta(minutes=1):
         return _("less than a minute")
     return timesince(since, now)
 
 
 def troubles_of(connection: ConnectionStatus, now: datetime) -> list[Trouble]:
-    since = _length(connection.since, now) if connection.since else ""
+    since = lasting(connection.since, now) if connection.since else ""
     match connection.state:
         case Connected.NEVER:
             sentence, advice = _("Nothing was synced yet."), _("Run “manage.py blesta_sync”.")

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from django_blesta.exceptions import NotConfigured
 from django_blesta.models import Delivery, Feed, Hint
+from django_blesta.status._numbers import large
 from django_blesta.status._troubles import Level, Trouble
 from django_blesta.sync import hot
 
@@ -133,9 +134,17 @@ def _feeds(using: str) -> tuple[FeedStatus, ...]:
 
 def _freshness(using: str, now: datetime, lags: list[tuple[str, float]]) -> tuple[FreshnessStatus, ...]:
     try:
-        found = hot.lags(using)
+        counted = large(using)
+        found = hot.lags(using, without=counted)
+        targets = hot.targets(using)
     except NotConfigured:
         return ()
+    # Of a large mirror, what the last census found.
+    found += [
+        hot.Lag(model, targets[model], one.hot, one.hot_late, one.hot_since)
+        for model, one in counted.items()
+        if model in targets
+    ]
     return tuple(
         FreshnessStatus(
             name=one.model._meta.label_lower,

@@ -15,6 +15,12 @@ COUNTED_UP_TO = 10_000
 TABLES_AT_ONCE = 50
 
 
+def large(using: str) -> dict[type[Mirror], Census]:
+    """The mirrors of which no page counts anything, each with its last census."""
+    held = {one.resource: one for one in Census.objects.using(using).filter(rows__gt=COUNTED_UP_TO)}
+    return {model: held[model._meta.label_lower] for model in mirrors() if model._meta.label_lower in held}
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """`counted_at` is None where the rows were counted just now; the share with detail is always of the census."""

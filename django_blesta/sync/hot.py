@@ -6,7 +6,7 @@ A row counts as fresh from its own fetch, or from the last complete run that sho
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -149,11 +149,13 @@ def _note_looks(model: type[Mirror], pks: list[int], using: str) -> set[int]:
     return {pk for pk, (_at, state) in states.items() if state != Hint.State.DONE}
 
 
-def lags(using: str = DEFAULT_DB_ALIAS) -> list[Lag]:
-    """For each target, how the hot rows stand to it now; from local tables only."""
+def lags(using: str = DEFAULT_DB_ALIAS, *, without: Collection[type[Mirror]] = ()) -> list[Lag]:
+    """For each target, how the hot rows stand to it now; from local tables only, a look at every hot row."""
     found = []
     now = timezone.now()
     for model, target in targets(using).items():
+        if model in without:
+            continue
         proven = _proven(model, using)
         by_company = hot_rows(model, using).order_by().values_list("company_id")
         late = Count("pk", filter=Q(fetched_at__lt=now - target))

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from django_blesta import conf, ledger
 from django_blesta.connection import Connection, Shape, Unreadable, connection_for, datetime_from, declare
-from django_blesta.exceptions import BlestaError
+from django_blesta.exceptions import BlestaError, NotConfigured
 from django_blesta.models import Census, Mirror, Vital, mirrors
+from django_blesta.sync import hot
 
 # Reference 8: "good health indicators"; what they answer was never seen, so any form that holds the fact is taken.
 _VERSION: Final = declare("Settings", "getVersion", writes=False, shape=Shape.ANY)
@@ -37,11 +38,20 @@ def look_around(using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def count_rows(using: str, chosen: Iterable[type[Mirror]]) -> None:
+    lags = _lags(using)
     for model in chosen:
         rows = model._base_manager.using(using).order_by()
         figures = rows.aggregate(rows=Count("*"), gone=Count("gone_at"), detailed=Count("detail_fetched_at"))
-        values = {**figures, "counted_at": timezone.now()}
+        values = {**figures, **lags.get(model, {}), "counted_at": timezone.now()}
         Census.objects.using(using).update_or_create(resource=model._meta.label_lower, defaults=values)
+
+
+def _lags(using: str) -> dict[type[Mirror], dict[str, Any]]:
+    try:
+        found = hot.lags(using)
+    except NotConfigured:
+        return {}
+    return {one.model: {"hot": one.rows, "hot_late": one.late, "hot_since": one.oldest} for one in found}
 
 
 def ask_vitals(using: str = DEFAULT_DB_ALIAS) -> None:
