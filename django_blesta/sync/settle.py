@@ -137,9 +137,9 @@ class Judge:
 
     def _after_walk(self) -> Verdict:
         bad = self._bad()
-        unsettled, may_walk_again = self._unproven(bool(bad)) if self._is_walked() else ("", False)
+        unsettled, may_walk_again = self._doubt(bool(bad))
         if unsettled and may_walk_again and not bad and self.run.walk < MAX_WALKS:
-            return self._walk_again()
+            return self._lists_again() if self.resource.each else self._walk_again()
         error = "; ".join(filter(None, [_listed(bad), unsettled]))
         self.run.error = error
         self._later(error=error[:500])  # for the stages that follow
@@ -150,6 +150,32 @@ class Judge:
 
     def _is_walked(self) -> bool:
         return self.resource.listing is not None and self.resource.listing.paged and not self.resource.is_scoped
+
+    def _doubt(self, is_bad: bool) -> tuple[str, bool]:
+        """What speaks against everything having been shown, and whether reading it again may help."""
+        if self._is_walked():
+            return self._unproven(is_bad)
+        return self._differing_rounds() if self.resource.each and not is_bad else ("", False)
+
+    def _differing_rounds(self) -> tuple[str, bool]:
+        """A row may pass from a list that is still to be read to one that was. A round that shows no row that those
+        before it did not show, but for new ones, saw it wherever it went."""
+        rounds: dict[int, list[bytes]] = {}
+        for walk, blob in self._chunks().exclude(seen=None).order_by("position").values_list("walk", "seen"):
+            rounds.setdefault(walk, []).append(blob)
+        first, *others = [Seen(blobs) for _, blobs in sorted(rounds.items())] or [Seen(())]
+        if not others:
+            return "The lists were read only once.", True
+        before, highest = {*first.numbers}, max(first.numbers, default=0)
+        for earlier in others[:-1]:
+            before.update(earlier.numbers)
+        late = sum(one not in before for one in others[-1].numbers if one <= highest)
+        return (f"{late} rows were shown by one round and not by those before it." if late else ""), True
+
+    def _lists_again(self) -> Verdict:
+        self.run.walk += 1
+        self._later(walk=self.run.walk)
+        return Verdict(tuple(id_chunks(Kind.PARENTS, self.resource.each)), "walk")
 
     def _unproven(self, is_bad: bool) -> tuple[str, bool]:
         """What speaks against the walk having shown everything (architecture D5), and whether another may help.

@@ -55,6 +55,22 @@ class TestTickets:
         assert (run.state, run.gone) == (SyncRun.State.COMPLETE, 1)
         assert list(Ticket.objects.gone().values_list("pk", flat=True)) == [2]
 
+    def test_ticket_that_changes_lists_while_they_are_read_is_not_lost(self, blesta):
+        """It leaves a list that is still to be read for one that was: one round would not show it."""
+        with blesta.state.lock:
+            moving = next(row for row in blesta.state.tables["tickets"].values() if row["status"] == "closed")
+
+        def moved(answer, arguments):
+            rows = answer(arguments)
+            if arguments["status"] == "in_progress":
+                blesta.state.update("tickets", moving["id"], status="open")
+            return rows
+
+        blesta.lie("support_manager.SupportManagerTickets", "getList", moved)
+        runs = {run.resource: run for run in sync.run()}
+        assert runs["django_blesta.ticket"].state == SyncRun.State.COMPLETE
+        assert set(Ticket.objects.values_list("pk", flat=True)) == set(blesta.state.tables["tickets"])
+
     def test_conversation_holds_no_note_of_staff(self, blesta):
         sync.run()
         ticket = Ticket.objects.earliest("pk")
