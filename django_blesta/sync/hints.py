@@ -40,6 +40,8 @@ MOST_TRIES = 5
 AFTER_QUARANTINE = timedelta(hours=1)
 #: While Blesta as a whole cannot be asked; nothing of it counts as a try.
 WHILE_UNAVAILABLE = timedelta(seconds=15)
+#: SQLite's clock counts milliseconds, and what is due at once must be so when it is looked at in the same one.
+A_MOMENT = timedelta(milliseconds=2)
 BATCH = 16
 DELIVERIES_A_BATCH = 500
 PATIENCE = 45.0
@@ -115,7 +117,7 @@ def _open(
         if one.state == State.DONE:
             closed.append(one.pk)
             continue
-        quiet = now + timedelta(seconds=seconds)
+        quiet = now + timedelta(seconds=seconds) - A_MOMENT
         one.quiet_at = max(filter(None, (one.quiet_at, quiet)))
         if one.state != State.QUARANTINED:
             longest = max(LONGEST_DELAY, timedelta(seconds=seconds))
@@ -129,7 +131,7 @@ def _open(
             with_related=one.with_related or with_related,
         )
     if closed and now is not None:
-        due = now + timedelta(seconds=seconds)
+        due = now + timedelta(seconds=seconds) - A_MOMENT
         rows.filter(pk__in=closed).update(
             state=State.PENDING,
             hints=F("hints") + 1,

@@ -27,12 +27,11 @@ def poll() -> int:
 
 @pytest.fixture
 def polled(told: Any) -> Any:
-    """A mirror that is complete, and feeds whose marks are set."""
+    """Some rows in Blesta, and feeds whose marks are set."""
     client = told.add_client(first_name="Ada")
     told.add_service(client["id"])
     told.add_invoice(client["id"])
     told.add_transaction(client["id"])
-    sync.run()
     assert poll() == 0
     return told
 
@@ -83,10 +82,12 @@ def test_new_rows_are_found_at_the_end_of_their_lists(polled) -> None:
     polled.add_invoice(client["id"])
     polled.add_service(client["id"])
     poll()
-    assert hinted() == {("client", 2), ("invoice", 2), ("service", 2), ("package", 2)}
+    # The service is of a package made for it.
+    assert hinted() >= {("client", 2), ("invoice", 2), ("service", 2)}
+    assert {name for name, _ in hinted()} == {"client", "invoice", "service", "package"}
     assert set(Hint.objects.values_list("source", flat=True)) == {"probe"}
     hints.follow()
-    assert (Client.objects.count(), Invoice.objects.count(), Service.objects.count()) == (2, 2, 2)
+    assert (Client.objects.count(), Invoice.objects.count(), Service.objects.count()) == (1, 1, 1)
 
 
 def test_more_new_rows_than_a_page_are_all_found(polled) -> None:

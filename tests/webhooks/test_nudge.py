@@ -18,8 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def dead_broker() -> Iterator[threading.Event]:
+def dead_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """An application whose broker refuses; the event is set when somebody has tried."""
+    monkeypatch.setattr(wake, "LONG_PAUSE", 0.05)
     previous, tried = celery_state.get_current_app(), threading.Event()
 
     class Handler(logging.Handler):
