@@ -194,12 +194,6 @@ def test_the_database_being_away_is_answered_with_try_again(told, deliver) -> No
     assert answer.status_code == 503
 
 
-@override_settings(CELERY_BROKER_URL="redis://127.0.0.1:9/0")
-def test_neither_blesta_nor_the_broker_need_be_there(told, deliver) -> None:
-    told.stop()
-    assert deliver("Clients.edit", {"client_id": 1}).status_code == 202
-
-
 def test_the_secret_stands_in_no_log(told, deliver, caplog) -> None:
     with caplog.at_level(logging.DEBUG):
         for path in (PATH, PATH.replace(SECRET, SECRET[:-2])):
