@@ -30,9 +30,9 @@ _tests_by_folder: defaultdict[str, int] = defaultdict(int)
 
 
 # A model, a run or an operation is right only when it is right on every database that is supported.
-FLOORS_ON_EVERY_DATABASE = {"models", "operations"}
+FLOORS_ON_EVERY_DATABASE = {"ledger", "models", "operations"}
 # Of the sync, what speaks to the database in its own words; the rest goes through these.
-SYNC_ON_EVERY_DATABASE = {"test_plugins", "test_run", "test_store", "test_stored_values"}
+SYNC_ON_EVERY_DATABASE = {"test_erase", "test_plugins", "test_run", "test_store", "test_stored_values"}
 # The long proofs of the engine: kills, hostile listings, certificates. `make proofs` runs them.
 PROOFS = {
     "test_gone",

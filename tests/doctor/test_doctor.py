@@ -16,6 +16,8 @@ from django_blesta import doctor, sync
 from django_blesta.doctor import Finding, Grade
 from django_blesta.models import Client, Company, Delivery, Heartbeat
 from django_blesta.testing.simulator import Simulator
+from tests.connection.faulty_server import FaultyServer
+from tests.connection.test_http import TLS
 
 pytestmark = [
     pytest.mark.django_db,
@@ -105,6 +107,18 @@ def test_cause_is_named_by_its_check(
     assert all(one.grade in (Grade.GOOD, Grade.NOTE) for one in earlier)
     if grade is Grade.BAD and check in ("address", "authentication", "setting"):
         assert findings["lists"][0].grade is Grade.SKIPPED
+
+
+@pytest.mark.parametrize("certificate", ["expired.pem", "wrong_host.pem"])
+def test_certificate_that_cannot_be_trusted_is_named(blesta: Simulator, settings: Any, certificate: str) -> None:
+    with FaultyServer(str(TLS / certificate)) as server:
+        authority = str(TLS / "ca.pem")
+        settings.BLESTA = {**settings.BLESTA, "URL": server.url, "CA_FILE": authority, "READ_TRIES": 1}
+        (found,) = examined()["address"]
+
+    assert found.grade is Grade.BAD
+    assert "CA_FILE" in found.fix
+    assert "certificate" in found.saw
 
 
 def test_another_installation_is_recognised(blesta: Simulator, settings: Any) -> None:
