@@ -181,6 +181,7 @@ def test_a_change_in_the_simulated_blesta_is_on_the_site_without_a_sync(folder: 
         assert demo.output.split("ctrl-C ends everything.")[1].split() == ["Stopping", "...", "Stopped."]
 
 
+@pytest.mark.proof
 def test_requests_are_logged_when_more_is_asked_for(folder: Path) -> None:
     with Demo(folder, "--port", "0", "-v", "2") as demo:
         Visitor(demo.url).log_in("customer")
@@ -188,6 +189,7 @@ def test_requests_are_logged_when_more_is_asked_for(folder: Path) -> None:
         assert '"GET /login/ ' in demo.output
 
 
+@pytest.mark.proof
 def test_second_demo_finds_nothing_new_and_ends_on_sigterm(folder: Path) -> None:
     with Demo(folder, "--port", "0") as first:
         first.stop(signal.SIGTERM)
@@ -198,6 +200,7 @@ def test_second_demo_finds_nothing_new_and_ends_on_sigterm(folder: Path) -> None
     assert "Traceback" not in second.output
 
 
+@pytest.mark.proof
 def test_demo_goes_on_where_a_killed_one_stood(tmp_path: Path) -> None:
     with Demo(tmp_path, "--port", "0", "--sync-every", "0.01") as killed:
         killed.process.kill()
@@ -205,6 +208,7 @@ def test_demo_goes_on_where_a_killed_one_stood(tmp_path: Path) -> None:
         assert demo.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.proof
 def test_next_port_is_taken_when_the_wanted_one_is_not_free(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         taken = squatter.getsockname()[1]
@@ -215,6 +219,7 @@ def test_next_port_is_taken_when_the_wanted_one_is_not_free(folder: Path) -> Non
             assert demo.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.proof
 def test_new_company_is_made_when_another_size_is_asked_for(tmp_path: Path) -> None:
     with Demo(tmp_path, "--port", "0") as small:
         small.stop(signal.SIGINT)

@@ -70,9 +70,10 @@ def expected(asked: Asked, field: str, code: str) -> tuple[str, str, str]:
 
 
 def test_every_operation_has_a_form_here_and_every_model_its_rules() -> None:
-    own = {name for name in KINDS if name.partition(".")[0] != "tests"}
-    assert own == set(ASKED)
-    assert {kind.signature.model for kind in KINDS.values()} <= set(RULES)
+    # Webhooks are set up by a command, and of their rules nothing is known.
+    own = {name: kind for name, kind in KINDS.items() if name.partition(".")[0] not in ("tests", "webhooks")}
+    assert set(own) == set(ASKED)
+    assert {kind.signature.model for kind in own.values()} <= set(RULES)
 
 
 @pytest.mark.parametrize("kind", ASKED)

@@ -187,7 +187,7 @@ class TestShown:
         assert "city (text)" in messages["django_blesta.W201"]
         assert "mood (number)" in messages["django_blesta.W202"]
         assert "status (idle)" in messages["django_blesta.W203"]
-        call_command("check", databases=["default"])
+        call_command("check", "--tag", "database", databases=["default"])
 
     def test_pages_in_the_admin_show_it(self, blesta, admin_client):
         altered(blesta, "Clients", "getList", lambda row: row.update(mood=1))
