@@ -14,7 +14,7 @@ from tests.sync.comparison import differences
 from tests.testing.calling import write
 from tests.webhooks.conftest import PATH, SECRET
 
-SEEDS = [pytest.param(seed, marks=[pytest.mark.proof] if seed >= 2 else []) for seed in range(50)]
+SEEDS = [pytest.param(seed, marks=[pytest.mark.faults] if seed >= 2 else []) for seed in range(50)]
 CHANGES = 30
 
 

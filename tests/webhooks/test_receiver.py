@@ -273,7 +273,7 @@ def mutated(random: Random) -> bytes:
     return bytes(body)
 
 
-@pytest.mark.proof
+@pytest.mark.faults
 def test_a_hundred_thousand_malformed_bodies_cost_no_memory(told, capsys) -> None:
     random, factory, answers = Random(4), RequestFactory(), Counter()
     kinds = ["application/json", FORM, "multipart/form-data; boundary=x", "", "text/html"]
