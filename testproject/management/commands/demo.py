@@ -68,7 +68,10 @@ class Command(BaseCommand):
             minutely.start()
             following.start()
             self._tell(site, simulator, str(person), wanted=options["port"])
-            threading.Event().wait()
+            # A signal may be handed to another thread, and an endless wait in this one would not end by it.
+            forever = threading.Event()
+            while not forever.wait(0.5):
+                pass
         except KeyboardInterrupt:
             if site is None:
                 raise
