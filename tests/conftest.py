@@ -77,6 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder, file = folder_of(item.nodeid), item.path.stem
         if mark := item.get_closest_marker("postgresql"):
+            if not mark.args:
+                raise pytest.UsageError(f"{item.nodeid}: the mark `postgresql` must say why.")
             if not on_postgresql:
                 item.add_marker(pytest.mark.skip(reason=f"needs PostgreSQL: {mark.args[0]}"))
         elif folder in FLOORS_ON_EVERY_DATABASE or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE):

@@ -239,7 +239,9 @@ class Case:
         assert applied["paid"] <= applied["total"], story
 
 
-@pytest.mark.postgresql
+@pytest.mark.postgresql(
+    "processes of their own are killed in the middle of it, which SQLite's one writer would hold up"
+)
 @pytest.mark.parametrize("kind", MONEY)
 def test_nobody_pays_twice(kind: str, deaf_workers: None, settings: Any, context: Any) -> None:
     ended: Counter[str] = Counter()

@@ -72,7 +72,7 @@ class Bustle:
         return write(self.blesta, "services/add", vars=values).status
 
 
-@pytest.mark.postgresql
+@pytest.mark.postgresql("threads of the server and of the test commit at the same time")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("blesta_simulator", [{"clients": 4, "seed": 2, "months": 6}], indirect=True)

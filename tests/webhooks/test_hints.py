@@ -274,7 +274,7 @@ def test_what_is_done_with_is_forgotten_after_a_week(told) -> None:
     assert (Delivery.objects.count(), Hint.objects.count()) == (2, 1)
 
 
-@pytest.mark.postgresql
+@pytest.mark.postgresql("two threads commit at the same time")
 @pytest.mark.django_db(transaction=True)
 def test_hints_and_workers_side_by_side_lose_nothing(told) -> None:
     """Each change is hinted at after it was made; in the end the mirror has the last one of every row."""
