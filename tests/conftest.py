@@ -81,7 +81,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(f"{item.nodeid}: the mark `postgresql` must say why.")
             if not on_postgresql:
                 item.add_marker(pytest.mark.skip(reason=f"needs PostgreSQL: {mark.args[0]}"))
-        elif folder in FLOORS_ON_EVERY_DATABASE or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE):
+        elif (
+            folder in FLOORS_ON_EVERY_DATABASE
+            or (folder == "operations" and file in OPERATIONS_ON_EVERY_DATABASE)
+            or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE)
+        ):
             item.add_marker(pytest.mark.every_database)
         if folder == "sync" and file in PROOFS:
             item.add_marker(pytest.mark.proof)

@@ -76,6 +76,7 @@ def test_every_operation_has_a_form_here_and_every_model_its_rules() -> None:
     assert {kind.signature.model for kind in own.values()} <= set(RULES)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ASKED)
 def test_each_rule_lands_on_a_page_with_its_code(market, kind):
     asked, given = ASKED[kind], entered(market, kind)
@@ -98,6 +99,7 @@ def grouped(listed: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(field, code) for field in fields for name, code in listed if name == field]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ASKED)
 def test_each_rule_lands_over_rest_with_its_code(market, django_user_model, kind):
     asked, given = ASKED[kind], entered(market, kind)
