@@ -66,7 +66,7 @@ demo: $(VENV)/base.stamp ## A site on localhost with a whole simulated Blesta be
 test: $(VENV)/test.stamp ## The whole suite, then its database-dependent part again on every other database
 	@$(PYTHON) -m tests $(ARGS)
 
-proofs: $(VENV)/test.stamp ## The long proofs of the sync engine: kills, hostile listings, certificates
+proofs: $(VENV)/test.stamp ## The long proofs: kills, hostile listings, certificates, large companies, staged troubles in a browser
 	@$(PYTHON) -m pytest -n 2 -m proof $(ARGS)
 
 # Written so that the environment wins: BLESTA_FAULT_SEEDS=1000 make faults

@@ -1,7 +1,7 @@
 """`python -m tests`: the whole suite on the best database that answers, then on each other database the tests that
 are marked `every_database`. Ends with one line per database. Further words go to pytest.
 
-The long proofs of the engine are left to `make proofs`, the mishaps of servers to `make faults`. `BLESTA_TEST_DATABASE`
+The long proofs are left to `make proofs`, the mishaps of servers to `make faults`. `BLESTA_TEST_DATABASE`
 (postgresql, mariadb, sqlite) runs the whole suite on that database and on no other.
 """
 
