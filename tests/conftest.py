@@ -29,8 +29,8 @@ _seconds_by_folder: defaultdict[str, float] = defaultdict(float)
 _tests_by_folder: defaultdict[str, int] = defaultdict(int)
 
 
-# A model is right only when it is right on every database that is supported.
-FLOORS_ON_EVERY_DATABASE = {"models"}
+# Models and the ledger are right only when they are right on every database that is supported.
+FLOORS_ON_EVERY_DATABASE = {"ledger", "models"}
 # Of the operations, the journal and all that is asked of a database; what a change says to Blesta is no dialect's.
 OPERATIONS_ON_EVERY_DATABASE = {"test_journal", "test_reconcile", "test_contacts", "test_transactions"}
 # Of the sync, what speaks to the database in its own words; the rest goes through these.
