@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
@@ -33,6 +34,10 @@ def browser() -> Iterator[Browser]:
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+#: What the browser complained about on each open page.
+COMPLAINTS: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+
+
 @pytest.fixture
 def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     """A fresh profile whose relative addresses are the live server's: `page.goto("/billing/")`.
@@ -42,7 +47,7 @@ def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     """
     context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    complaints: list[str] = []
+    complaints = COMPLAINTS[page] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
