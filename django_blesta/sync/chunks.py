@@ -265,6 +265,8 @@ class Worker:
             if self.resource.get is None and column:
                 work = {**work, "unshown": self._unshown(sent, [parent for parent, _ in answers], whole)}
             sent.claim.finish(seen=packed(seen), bad=bad, work=work)
+            if sent.claim.chunk.walk > 1:  # a further round: what the first one showed was counted then
+                tally.unchanged, fetched = 0, tally.created
             self._add(whole, tally, fetched=fetched)
         reached("chunk-done")
 
