@@ -74,6 +74,10 @@ def map_rows(
             mapped.foreign += 1
             continue
         incoming.company_id = company
+        if None in incoming.key:
+            # A row whose key names its company is that company's, whether or not Blesta spelled it out.
+            named = zip(_key_names(model), incoming.key, strict=True)
+            incoming.key = tuple(company if name == "company_id" and part is None else part for name, part in named)
         for children in incoming.children.values():
             for child in children:
                 child.company_id = company

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_blesta.models import Client, Invoice, InvoiceLine, Package, PackagePricing, Service, Transaction
+from django_blesta.models import Client, DomainTld, Invoice, InvoiceLine, Package, PackagePricing, Service, Transaction
 from django_blesta.resources import Converted, resource_of, row_mapping
 from django_blesta.sync.plan import Scope
 from django_blesta.sync.rows import Mapped, map_rows
@@ -193,3 +193,12 @@ def test_every_text_that_json_can_carry_is_held_byte_for_byte():
     write(Client, mapped, 10)
     assert list(Client.objects.order_by("pk").values_list("first_name", flat=True)) == texts
     assert row_mapping(Client).convert(body[0]).digest == mapped.incoming[0].row.digest
+
+
+def test_rows_of_one_key_are_one_row_whether_or_not_they_name_their_company() -> None:
+    sent = [{"tld": ".com", "company_id": company, "status": word} for company, word in (("1", "old"), (None, "new"))]
+
+    mapped = map_rows(DomainTld, sent, SCOPE)
+    store(DomainTld, mapped.incoming, fence=1, fetched_at=NOON, using="default")
+
+    assert list(DomainTld.objects.values_list("company_id", "tld", "status")) == [(1, ".com", "new")]
