@@ -35,16 +35,27 @@ FLOORS_ON_EVERY_DATABASE = {"ledger", "models"}
 OPERATIONS_ON_EVERY_DATABASE = {"test_journal", "test_reconcile", "test_contacts", "test_transactions"}
 # Of the sync, what speaks to the database in its own words; the rest goes through these.
 SYNC_ON_EVERY_DATABASE = {"test_erase", "test_plugins", "test_run", "test_store", "test_stored_values"}
-# The long proofs of the engine: kills, hostile listings, certificates. `make proofs` runs them.
+# The long proofs: kills, hostile listings, certificates, every page for any row, real workers and browsers. `make
+# proofs` runs them.
 PROOFS = {
-    "test_gone",
-    "test_identity",
-    "test_preview",
-    "test_resume",
-    "test_verify",
-    "test_walks",
-    "test_workers",
-    "test_writers",
+    "admin/test_any_row",
+    "admin/test_every_address",
+    "browser/test_faces",
+    "browser/test_operator",
+    "sync/test_gone",
+    "sync/test_identity",
+    "sync/test_installations",
+    "sync/test_large",
+    "sync/test_preview",
+    "sync/test_resume",
+    "sync/test_reuse",
+    "sync/test_verify",
+    "sync/test_walks",
+    "sync/test_workers",
+    "sync/test_writers",
+    "testing/test_howto",
+    "webhooks/test_convergence",
+    "webhooks/test_workers",
 }
 
 
@@ -89,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or (folder == "sync" and file in SYNC_ON_EVERY_DATABASE)
         ):
             item.add_marker(pytest.mark.every_database)
-        if folder == "sync" and file in PROOFS:
+        if f"{folder}/{file}" in PROOFS:
             item.add_marker(pytest.mark.proof)
         if folder == "faults":
             item.add_marker(pytest.mark.faults)

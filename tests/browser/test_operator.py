@@ -28,7 +28,6 @@ else:
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.proof,  # a company is mirrored anew for each; test_faces is what `make test` looks at
     pytest.mark.parametrize("blesta_simulator", [{"clients": 8}], indirect=True),
 ]
 PAGE = "/admin/django_blesta/status/"

@@ -198,7 +198,7 @@ class TestShown:
 
 
 @SIMULATED
-@pytest.mark.every_database
+@pytest.mark.proof
 def test_inferred_columns_that_go_and_come_cost_no_row(blesta):
     sync.run()
     blesta.switches.inferred_columns = "renamed"

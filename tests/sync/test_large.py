@@ -11,7 +11,6 @@ from django_blesta.models import SyncRun
 from tests.sync.comparison import differences
 
 pytestmark = [
-    pytest.mark.proof,
     pytest.mark.django_db,
     pytest.mark.postgresql("it proves size, not a dialect, and one database is enough for that"),
 ]
